@@ -1,0 +1,172 @@
+//! What a machine is handed beside its input, and how machines stack.
+
+use std::time::Duration;
+
+use crate::{Destination, Effect, Epoch, Input, Instant, Journal, Machine, NodeId, Random};
+
+/// Time, chance, and the list that a machine leaves its effects in.
+pub struct Context<'a, M: Machine> {
+    /// The time of this input, since the run began.
+    pub now: Instant,
+    /// The node's source of chance.
+    pub random: &'a mut Random,
+    effects: &'a mut Vec<Effect<M>>,
+}
+
+impl<'a, M: Machine> Context<'a, M> {
+    /// A context whose effects are appended to `effects`.
+    pub fn new(now: Instant, random: &'a mut Random, effects: &'a mut Vec<Effect<M>>) -> Self {
+        Self { now, random, effects }
+    }
+
+    /// Appends a record to a journal.
+    pub fn persist(&mut self, journal: Journal, record: M::Record) {
+        self.effects.push(Effect::Persist { journal, record });
+    }
+
+    /// Replaces all that stands in a journal.
+    pub fn snapshot(&mut self, journal: Journal, snapshot: M::Snapshot) {
+        self.effects.push(Effect::Snapshot { journal, snapshot });
+    }
+
+    /// Claims the common journal for `epoch`.
+    pub fn claim(&mut self, epoch: Epoch) {
+        self.effects.push(Effect::Claim(epoch));
+    }
+
+    /// Sends to one node.
+    pub fn send(&mut self, to: NodeId, body: M::Message) {
+        self.effects.push(Effect::Send { to: Destination::One(to), body, urgent: false });
+    }
+
+    /// Sends to several nodes; no effect if there are none.
+    pub fn send_many(&mut self, to: Vec<NodeId>, body: M::Message) {
+        if !to.is_empty() {
+            self.effects.push(Effect::Send { to: Destination::Many(to), body, urgent: false });
+        }
+    }
+
+    /// Sends a heartbeat: it overtakes what waits for a journal.
+    pub fn send_urgent(&mut self, to: Vec<NodeId>, body: M::Message) {
+        if !to.is_empty() {
+            self.effects.push(Effect::Send { to: Destination::Many(to), body, urgent: true });
+        }
+    }
+
+    /// Sets a timer to go off after `delay`, in place of its old deadline.
+    pub fn set(&mut self, alarm: M::Alarm, delay: Duration) {
+        self.effects.push(Effect::Set { alarm, at: self.now + delay });
+    }
+
+    /// Clears a timer.
+    pub fn clear(&mut self, alarm: M::Alarm) {
+        self.effects.push(Effect::Clear(alarm));
+    }
+
+    /// Tells the layer above.
+    pub fn report(&mut self, report: M::Report) {
+        self.effects.push(Effect::Report(report));
+    }
+
+    /// Lets a machine that this one holds handle an input. Its effects become effects of this
+    /// machine, in order; its reports come back, for this machine to act on.
+    pub fn run<N: Machine>(&mut self, child: &mut N, input: Input<N>) -> Vec<N::Report>
+    where
+        M: Holds<N>,
+    {
+        let mut effects = Vec::new();
+        child.handle(input, &mut Context::new(self.now, self.random, &mut effects));
+        let mut reports = Vec::new();
+        for effect in effects {
+            self.effects.push(match effect {
+                Effect::Persist { journal, record } => {
+                    Effect::Persist { journal, record: M::record(record) }
+                }
+                Effect::Snapshot { journal, snapshot } => {
+                    Effect::Snapshot { journal, snapshot: M::snapshot(snapshot) }
+                }
+                Effect::Claim(epoch) => Effect::Claim(epoch),
+                Effect::Send { to, body, urgent } => {
+                    Effect::Send { to, body: M::message(body), urgent }
+                }
+                Effect::Set { alarm, at } => Effect::Set { alarm: M::alarm(alarm), at },
+                Effect::Clear(alarm) => Effect::Clear(M::alarm(alarm)),
+                Effect::Report(report) => {
+                    reports.push(report);
+                    continue;
+                }
+            });
+        }
+        reports
+    }
+}
+
+/// That a machine holds another one: how the inner one's values travel inside the outer one's.
+pub trait Holds<N: Machine>: Machine {
+    /// Wraps a message.
+    fn message(inner: N::Message) -> Self::Message;
+    /// Wraps a record.
+    fn record(inner: N::Record) -> Self::Record;
+    /// Wraps a snapshot.
+    fn snapshot(inner: N::Snapshot) -> Self::Snapshot;
+    /// Wraps an alarm.
+    fn alarm(inner: N::Alarm) -> Self::Alarm;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Never;
+
+    struct Inner;
+    impl Machine for Inner {
+        type Message = u8;
+        type Command = ();
+        type Report = &'static str;
+        type Record = u8;
+        type Snapshot = Never;
+        type Alarm = ();
+        fn handle(&mut self, _: Input<Self>, cx: &mut Context<'_, Self>) {
+            cx.persist(Journal::Own, 1);
+            cx.report("between");
+            cx.send(NodeId(2), 3);
+            cx.set((), Duration::from_millis(5));
+        }
+    }
+
+    struct Outer;
+    impl Machine for Outer {
+        type Message = (char, u8);
+        type Command = ();
+        type Report = Never;
+        type Record = (char, u8);
+        type Snapshot = Never;
+        type Alarm = char;
+        fn handle(&mut self, _: Input<Self>, cx: &mut Context<'_, Self>) {
+            assert_eq!(cx.run(&mut Inner, Input::Command(())), ["between"]);
+        }
+    }
+    impl Holds<Inner> for Outer {
+        fn message(inner: u8) -> (char, u8) {
+            ('m', inner)
+        }
+        fn record(inner: u8) -> (char, u8) {
+            ('r', inner)
+        }
+        fn snapshot(inner: Never) -> Never {
+            inner
+        }
+        fn alarm((): ()) -> char {
+            'a'
+        }
+    }
+
+    #[test]
+    fn effects_of_an_inner_machine_pass_in_order_and_its_reports_come_back() {
+        let (mut random, mut effects) = (Random::from_seed(0), Vec::new());
+        let now = Instant::from_nanos(7);
+        Outer.handle(Input::Start, &mut Context::new(now, &mut random, &mut effects));
+        let seen: Vec<String> = effects.iter().map(|effect| format!("{effect:?}")).collect();
+        assert_eq!(seen, ["Persist(Own, ('r', 1))", "Send([2], ('m', 3))", "Set('a', 0.005)",]);
+    }
+}
