@@ -1,0 +1,428 @@
+//! The majority fence: a winner leads only when a majority of the voters has promised its epoch.
+//!
+//! ```text
+//!   candidate                                voter
+//!   Canvass {epoch}  ───────────────────▶   content with a live leader: withholds its answer
+//!                                            until that leader is gone
+//!                    ◀───────────────────   Support {epoch}: nothing is promised yet
+//!   a majority supports: promise to itself,
+//!   Prepare {epoch}  ───────────────────▶   epoch above all promised so far: promise, durably
+//!                    ◀───────────────────   Promise {epoch}
+//!   a majority has promised: Granted
+//!                    ◀───────────────────   Reject {promised}: something as high was promised
+//!   Outbid: the candidate gives up
+//! ```
+//!
+//! **Promise.** At most one node is granted each epoch counter, so at most one leader an epoch.
+//! *Why:* a voter promises each counter to one node at most (it accepts only a higher counter, or
+//! the very epoch that it has promised before), a promise is durable before it is sent (S4), and
+//! any two majorities of the same voters share one.
+//! And a leader of a lower epoch cannot act on: whoever it must ask has promised a higher one.
+//!
+//! **The preliminary round** (Canvass) changes nothing at the voters, so a node that merely lost
+//! sight of a healthy leader disturbs nobody: it never gets a majority, and no epoch is burnt.
+//! A voter that withheld its support gives it the moment it loses its leader: nothing is polled.
+//!
+//! **What breaks it:** voters that forget their promise (amnesia); two different sets of voters.
+//! The voters are fixed when the group is made (S3: the last installed view, which here is the
+//! first).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use machine::{Context, Epoch, Input, Journal, Machine, NodeId};
+use serde::{Deserialize, Serialize};
+
+/// What a voter needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// This node.
+    pub me: NodeId,
+    /// All who vote; the same at every node.
+    pub voters: BTreeSet<NodeId>,
+    /// After how long an unanswered request is sent again.
+    pub resend: Duration,
+}
+
+/// Peer to peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// Would you promise this epoch?
+    Canvass(Epoch),
+    /// I would, as of now.
+    Support(Epoch),
+    /// Promise me this epoch.
+    Prepare(Epoch),
+    /// I have promised it, and will keep all lower ones out.
+    Promise(Epoch),
+    /// I have promised this one already.
+    Reject {
+        /// The epoch asked for.
+        asked: Epoch,
+        /// The epoch promised.
+        promised: Epoch,
+    },
+}
+
+/// From the layer above.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// This node won an election: make it leader.
+    Propose,
+    /// Another one leads: give up.
+    Withdraw,
+    /// Whether this node follows a leader that it has no reason to doubt.
+    Content(bool),
+    /// A leader of this epoch was heard of: the next proposal must be higher.
+    Witness(Epoch),
+}
+
+/// To the layer above.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// A majority has promised: this node leads in this epoch.
+    Granted(Epoch),
+    /// This epoch was promised to another one first.
+    Outbid(Epoch),
+}
+
+/// A promise that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promised(pub Epoch);
+
+/// Timer: unanswered requests are sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Resend;
+
+#[derive(Debug, Clone)]
+struct Proposal {
+    epoch: Epoch,
+    /// Whether a majority supports it, so that promises are asked for.
+    preparing: bool,
+    /// Those who support it, then those who have promised it.
+    granted: BTreeSet<NodeId>,
+}
+
+/// One voter.
+#[derive(Debug, Clone)]
+pub struct Majority {
+    settings: Settings,
+    promised: Epoch,
+    /// The highest epoch heard of.
+    witnessed: Epoch,
+    content: bool,
+    proposal: Option<Proposal>,
+    /// Whose canvass waits until this voter has no leader.
+    withheld: Option<(NodeId, Epoch)>,
+    sent: u64,
+    #[cfg(feature = "planted")]
+    unfenced: bool,
+}
+
+impl Majority {
+    /// A voter that has promised nothing.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            promised: Epoch::ZERO,
+            witnessed: Epoch::ZERO,
+            content: false,
+            proposal: None,
+            withheld: None,
+            sent: 0,
+            #[cfg(feature = "planted")]
+            unfenced: false,
+        }
+    }
+
+    /// Plants a bug that checkers must find: a winner leads without asking anybody.
+    #[cfg(feature = "planted")]
+    pub fn plant_no_fence(&mut self) {
+        self.unfenced = true;
+    }
+
+    /// The highest epoch promised: all lower ones are refused (S1).
+    pub fn promised(&self) -> Epoch {
+        self.promised
+    }
+
+    /// The highest epoch promised or heard of.
+    pub fn highest(&self) -> Epoch {
+        self.promised.max(self.witnessed)
+    }
+
+    /// Whether a proposal of this node waits for voters.
+    pub fn is_proposing(&self) -> bool {
+        self.proposal.is_some()
+    }
+
+    /// Messages sent since the node started, one a receiver.
+    pub fn messages_sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// How many make a majority of `voters`.
+    pub fn quorum(voters: usize) -> usize {
+        voters / 2 + 1
+    }
+
+    fn may_promise(&self, epoch: Epoch) -> bool {
+        epoch == self.promised || epoch.counter > self.promised.counter
+    }
+
+    fn promise(&mut self, epoch: Epoch, cx: &mut Context<'_, Self>) {
+        if epoch != self.promised {
+            self.promised = epoch;
+            cx.persist(Journal::Own, Promised(epoch));
+        }
+    }
+
+    fn propose(&mut self, cx: &mut Context<'_, Self>) {
+        let epoch = self.highest().next(self.settings.me);
+        #[cfg(feature = "planted")]
+        if self.unfenced {
+            self.witnessed = epoch;
+            return cx.report(Report::Granted(epoch));
+        }
+        let granted = BTreeSet::from([self.settings.me]);
+        self.proposal = Some(Proposal { epoch, preparing: false, granted });
+        self.ask(cx);
+        self.advance(cx);
+    }
+
+    /// Asks all voters that have not granted what is asked for.
+    fn ask(&mut self, cx: &mut Context<'_, Self>) {
+        let Some(proposal) = &self.proposal else { return };
+        let to: Vec<NodeId> = self.settings.voters.difference(&proposal.granted).copied().collect();
+        self.sent += to.len() as u64;
+        let body = if proposal.preparing { Message::Prepare } else { Message::Canvass };
+        cx.send_many(to, body(proposal.epoch));
+        cx.set(Resend, self.settings.resend);
+    }
+
+    /// Goes on to the next phase as soon as a majority has granted this one.
+    fn advance(&mut self, cx: &mut Context<'_, Self>) {
+        let quorum = Self::quorum(self.settings.voters.len());
+        let Some(proposal) = &self.proposal else { return };
+        if proposal.granted.len() < quorum {
+            return;
+        }
+        let epoch = proposal.epoch;
+        if proposal.preparing {
+            self.drop_proposal(cx);
+            return cx.report(Report::Granted(epoch));
+        }
+        if !self.may_promise(epoch) {
+            let promised = self.promised;
+            self.drop_proposal(cx);
+            return cx.report(Report::Outbid(promised));
+        }
+        let granted = BTreeSet::from([self.settings.me]);
+        self.proposal = Some(Proposal { epoch, preparing: true, granted });
+        self.promise(epoch, cx);
+        self.ask(cx);
+        self.advance(cx);
+    }
+
+    fn drop_proposal(&mut self, cx: &mut Context<'_, Self>) {
+        self.proposal = None;
+        cx.clear(Resend);
+    }
+
+    fn message(&mut self, from: NodeId, body: Message, cx: &mut Context<'_, Self>) {
+        if !self.settings.voters.contains(&from) {
+            return;
+        }
+        match body {
+            Message::Canvass(asked) | Message::Prepare(asked) if !self.may_promise(asked) => {
+                self.reply(from, Message::Reject { asked, promised: self.promised }, cx);
+            }
+            // A live leader is not voted out. What is withheld here is given as soon as it goes.
+            Message::Canvass(epoch) if self.content => self.withheld = Some((from, epoch)),
+            Message::Canvass(epoch) => self.reply(from, Message::Support(epoch), cx),
+            Message::Prepare(epoch) if self.content && epoch != self.promised => {}
+            Message::Prepare(epoch) => {
+                self.promise(epoch, cx);
+                self.reply(from, Message::Promise(epoch), cx);
+            }
+            Message::Support(epoch) => self.granted(from, epoch, false, cx),
+            Message::Promise(epoch) => self.granted(from, epoch, true, cx),
+            Message::Reject { asked, promised } => {
+                self.witnessed = self.witnessed.max(promised);
+                if self.proposal.as_ref().is_some_and(|proposal| proposal.epoch == asked) {
+                    self.drop_proposal(cx);
+                    cx.report(Report::Outbid(promised));
+                }
+            }
+        }
+    }
+
+    fn granted(&mut self, from: NodeId, epoch: Epoch, promise: bool, cx: &mut Context<'_, Self>) {
+        if let Some(proposal) = &mut self.proposal
+            && proposal.epoch == epoch
+            && proposal.preparing == promise
+        {
+            proposal.granted.insert(from);
+            self.advance(cx);
+        }
+    }
+
+    fn reply(&mut self, to: NodeId, body: Message, cx: &mut Context<'_, Self>) {
+        self.sent += 1;
+        cx.send(to, body);
+    }
+
+    fn content(&mut self, content: bool, cx: &mut Context<'_, Self>) {
+        self.content = content;
+        if content {
+            return;
+        }
+        if let Some((from, epoch)) = self.withheld.take()
+            && self.may_promise(epoch)
+        {
+            self.reply(from, Message::Support(epoch), cx);
+        }
+    }
+}
+
+impl Machine for Majority {
+    type Message = Message;
+    type Command = Command;
+    type Report = Report;
+    type Record = Promised;
+    type Snapshot = Promised;
+    type Alarm = Resend;
+
+    fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
+        match input {
+            Input::Restore { snapshot: Promised(epoch), .. }
+            | Input::Replay { record: Promised(epoch), .. } => self.promised = epoch,
+            Input::Command(Command::Propose) => self.propose(cx),
+            Input::Command(Command::Withdraw) => self.drop_proposal(cx),
+            Input::Command(Command::Content(content)) => self.content(content, cx),
+            Input::Command(Command::Witness(epoch)) => self.witnessed = self.witnessed.max(epoch),
+            Input::Message { from, body } => self.message(from, body, cx),
+            Input::Alarm(Resend) => self.ask(cx),
+            Input::Start
+            | Input::Claimed(_)
+            | Input::Refused(_)
+            | Input::Opened(_)
+            | Input::Closed(_) => {}
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        match &self.proposal {
+            Some(proposal) if proposal.preparing && self.promised < proposal.epoch => {
+                Err(format!("asks others to promise {} without promising it", proposal.epoch))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use machine::{Effect, Instant, Random};
+
+    use super::*;
+
+    fn voter(me: u32) -> Majority {
+        Majority::new(Settings {
+            me: NodeId(me),
+            voters: (1..=3).map(NodeId).collect(),
+            resend: Duration::from_millis(50),
+        })
+    }
+
+    fn epoch(counter: u64, node: u32) -> Epoch {
+        Epoch { counter, node: NodeId(node) }
+    }
+
+    fn step(voter: &mut Majority, input: Input<Majority>) -> Vec<String> {
+        let (mut random, mut effects) = (Random::from_seed(0), Vec::new());
+        voter.handle(input, &mut Context::new(Instant::ZERO, &mut random, &mut effects));
+        effects.iter().map(|effect: &Effect<Majority>| format!("{effect:?}")).collect()
+    }
+
+    fn from(node: u32, body: Message) -> Input<Majority> {
+        Input::Message { from: NodeId(node), body }
+    }
+
+    #[test]
+    fn a_winner_canvasses_then_prepares_then_is_granted() {
+        let mut voter = voter(3);
+        let asked = step(&mut voter, Input::Command(Command::Propose));
+        let canvass = "Send([1, 2], Canvass(Epoch { counter: 1, node: NodeId(3) }))";
+        assert_eq!(asked, [canvass, "Set(Resend, 0.050)"]);
+        let prepared = step(&mut voter, from(1, Message::Support(epoch(1, 3))));
+        assert_eq!(
+            prepared,
+            [
+                "Persist(Own, Promised(Epoch { counter: 1, node: NodeId(3) }))",
+                "Send([1, 2], Prepare(Epoch { counter: 1, node: NodeId(3) }))",
+                "Set(Resend, 0.050)"
+            ],
+            "the promise to itself goes first"
+        );
+        assert!(step(&mut voter, from(2, Message::Support(epoch(1, 3)))).is_empty(), "too late");
+        let granted = step(&mut voter, from(2, Message::Promise(epoch(1, 3))));
+        assert_eq!(
+            granted,
+            ["Clear(Resend)", "Report(Granted(Epoch { counter: 1, node: NodeId(3) }))"]
+        );
+    }
+
+    #[test]
+    fn each_counter_is_promised_to_one_node_only() {
+        let mut voter = voter(1);
+        let promised = step(&mut voter, from(2, Message::Prepare(epoch(1, 2))));
+        assert_eq!(promised.len(), 2, "persisted, then promised: {promised:?}");
+        assert!(promised[0].starts_with("Persist") && promised[1].contains("Promise"));
+        let again = step(&mut voter, from(2, Message::Prepare(epoch(1, 2))));
+        assert_eq!(again, promised[1..], "the answer may have been lost");
+        let other = step(&mut voter, from(3, Message::Prepare(epoch(1, 3))));
+        assert!(other[0].contains("Reject"), "{other:?}");
+        assert!(step(&mut voter, from(3, Message::Prepare(epoch(2, 3))))[1].contains("Promise"));
+    }
+
+    #[test]
+    fn a_promise_survives_a_restart() {
+        let mut voter = voter(1);
+        let record = Promised(epoch(4, 2));
+        assert!(step(&mut voter, Input::Replay { journal: Journal::Own, record }).is_empty());
+        assert!(step(&mut voter, from(3, Message::Prepare(epoch(4, 3))))[0].contains("Reject"));
+        assert_eq!(voter.promised(), epoch(4, 2));
+    }
+
+    #[test]
+    fn a_voter_with_a_live_leader_withholds_its_support_until_that_leader_goes() {
+        let mut voter = voter(1);
+        step(&mut voter, Input::Command(Command::Content(true)));
+        assert!(step(&mut voter, from(3, Message::Canvass(epoch(2, 3)))).is_empty());
+        assert!(step(&mut voter, from(3, Message::Prepare(epoch(2, 3)))).is_empty());
+        let support = step(&mut voter, Input::Command(Command::Content(false)));
+        assert_eq!(support, ["Send([3], Support(Epoch { counter: 2, node: NodeId(3) }))"]);
+        assert_eq!(voter.promised(), Epoch::ZERO, "support promises nothing");
+    }
+
+    #[test]
+    fn an_outbid_candidate_gives_up_and_goes_higher_next_time() {
+        let mut voter = voter(2);
+        step(&mut voter, Input::Command(Command::Propose));
+        let reject = Message::Reject { asked: epoch(1, 2), promised: epoch(7, 3) };
+        assert_eq!(
+            step(&mut voter, from(1, reject))[1],
+            "Report(Outbid(Epoch { counter: 7, node: NodeId(3) }))"
+        );
+        assert!(step(&mut voter, Input::Command(Command::Propose))[0].contains("counter: 8"));
+    }
+
+    #[test]
+    fn strangers_have_no_vote() {
+        let mut voter = voter(2);
+        step(&mut voter, Input::Command(Command::Propose));
+        assert!(step(&mut voter, from(9, Message::Support(epoch(1, 2)))).is_empty());
+        assert!(step(&mut voter, from(9, Message::Prepare(epoch(9, 9)))).is_empty());
+    }
+}

@@ -1,0 +1,195 @@
+//! What each input does to a node's leadership.
+
+use machine::{Epoch, Input, Machine, NodeId};
+
+use super::{Alarm, Cause, Command, Cx, Leadership, Message, Report, Role, Stepped};
+use crate::detector::Health;
+use crate::election::bully;
+use crate::fence::majority::{self, Promised};
+
+impl Leadership {
+    fn start(&mut self, cx: &mut Cx<'_>) {
+        self.role = Role::Seeking { since: cx.now, cause: Cause::Start };
+        cx.set(Alarm::Patience, self.settings.heartbeat_limit);
+    }
+
+    fn opened(&mut self, node: NodeId, cx: &mut Cx<'_>) {
+        self.detector.opened(node, cx.now);
+        self.bully(Input::Opened(node), cx);
+        if let Role::Leading { epoch, .. } = self.role {
+            // Also the news for a node that comes late.
+            cx.send_urgent(vec![node], Message::Lead(epoch));
+        }
+        self.begin_when_connected(cx);
+    }
+
+    fn closed(&mut self, node: NodeId, cx: &mut Cx<'_>) {
+        self.detector.closed(node);
+        match &mut self.role {
+            Role::Following { epoch } if epoch.node == node => self.suspect(Cause::Crash, cx),
+            Role::Leading { followers, .. } => {
+                followers.remove(&node);
+            }
+            Role::Following { .. } | Role::Seeking { .. } => {}
+        }
+        self.bully(Input::Closed(node), cx);
+    }
+
+    fn suspect(&mut self, cause: Cause, cx: &mut Cx<'_>) {
+        let Role::Following { epoch } = self.role else { return };
+        cx.report(Report::Suspected { node: epoch.node, cause });
+        let silenced = bully::Command::Suspect(epoch.node);
+        self.bully(Input::Command(silenced), cx);
+        if self.settings.bar_last_leader {
+            self.bar(Some(epoch.node), cx);
+        }
+        let initiator = self.initiator(epoch, cx);
+        self.seek(cause, initiator, cx);
+    }
+
+    fn message(&mut self, from: NodeId, body: Message, cx: &mut Cx<'_>) {
+        if !self.settings.voters.contains(&from) || from == self.settings.me {
+            return;
+        }
+        self.detector.heard(from, cx.now);
+        match body {
+            Message::Bully(body) => self.bully_message(from, body, cx),
+            Message::Fence(body) => self.fence_input(Input::Message { from, body }, cx),
+            Message::Lead(epoch) if epoch.node == from => self.follow(epoch, cx),
+            Message::Lead(_) => {}
+            Message::Follow(followed) => {
+                if let Role::Leading { epoch, followers } = &mut self.role
+                    && *epoch == followed
+                {
+                    followers.insert(from, cx.now);
+                }
+            }
+            Message::Deposed(higher) => self.outbid(higher, cx),
+            Message::Resign { epoch, initiator } => {
+                if self.role == (Role::Following { epoch }) && epoch.node == from {
+                    cx.report(Report::Suspected { node: from, cause: Cause::Resign });
+                    self.bar(Some(from), cx);
+                    self.seek(Cause::Resign, initiator, cx);
+                }
+            }
+        }
+    }
+
+    fn bully_message(&mut self, from: NodeId, body: bully::Message, cx: &mut Cx<'_>) {
+        match self.role {
+            // The sender lost sight of the leader; it will be heard, or the sender waits its turn.
+            Role::Following { .. } => {}
+            Role::Leading { epoch, .. } => cx.send(from, Message::Lead(epoch)),
+            Role::Seeking { .. } => self.bully(Input::Message { from, body }, cx),
+        }
+    }
+
+    fn follow(&mut self, epoch: Epoch, cx: &mut Cx<'_>) {
+        if epoch < self.fence.promised() || self.epoch().is_some_and(|known| epoch < known) {
+            let highest = self.fence.highest().max(self.epoch().unwrap_or(Epoch::ZERO));
+            return cx.send(epoch.node, Message::Deposed(highest));
+        }
+        if self.role != (Role::Following { epoch }) {
+            self.step_down(Stepped::Outbid, cx);
+            self.role = Role::Following { epoch };
+            self.fence(majority::Command::Withdraw, cx);
+            self.fence(majority::Command::Witness(epoch), cx);
+            self.fence(majority::Command::Content(true), cx);
+            self.settled(cx);
+            let messages = self.messages_since_leader();
+            cx.report(Report::Followed { epoch, messages });
+            cx.set(Alarm::Silence, self.settings.heartbeat_limit);
+        }
+        cx.send_urgent(vec![epoch.node], Message::Follow(epoch));
+    }
+
+    fn outbid(&mut self, higher: Epoch, cx: &mut Cx<'_>) {
+        self.fence(majority::Command::Witness(higher), cx);
+        if let Role::Leading { epoch, .. } = self.role
+            && epoch < higher
+        {
+            self.step_down(Stepped::Outbid, cx);
+        }
+    }
+
+    fn resign(&mut self, cx: &mut Cx<'_>) {
+        let Role::Leading { epoch, .. } = self.role else { return };
+        let initiator = self.initiator(epoch, cx);
+        let others = self.others();
+        self.sent += others.len() as u64;
+        cx.send_many(others, Message::Resign { epoch, initiator });
+        self.step_down(Stepped::Resigned, cx);
+        self.role = Role::Seeking { since: cx.now, cause: Cause::Resign };
+        self.bar(Some(self.settings.me), cx);
+    }
+
+    fn beat(&mut self, cx: &mut Cx<'_>) {
+        let Role::Leading { epoch, followers } = &self.role else { return };
+        let limit = self.settings.heartbeat_limit;
+        let recent = followers.values().filter(|&&heard| cx.now.since(heard) < limit).count();
+        if recent + 1 < majority::Majority::quorum(self.settings.voters.len()) {
+            return self.step_down(Stepped::NoMajority, cx);
+        }
+        let epoch = *epoch;
+        cx.send_urgent(self.others(), Message::Lead(epoch));
+        cx.set(Alarm::Beat, self.settings.heartbeat_period);
+    }
+
+    fn listen(&mut self, cx: &mut Cx<'_>) {
+        let Role::Following { epoch } = self.role else { return };
+        match self.detector.health(epoch.node, cx.now) {
+            Health::Alive => {
+                cx.set(Alarm::Silence, self.detector.time_left(epoch.node, cx.now));
+            }
+            Health::Silent => self.suspect(Cause::Hang, cx),
+            Health::Closed => self.suspect(Cause::Crash, cx),
+        }
+    }
+}
+
+impl Machine for Leadership {
+    type Message = Message;
+    type Command = Command;
+    type Report = Report;
+    type Record = Promised;
+    type Snapshot = Promised;
+    type Alarm = Alarm;
+
+    fn handle(&mut self, input: Input<Self>, cx: &mut Cx<'_>) {
+        match input {
+            Input::Restore { journal, snapshot } => {
+                self.fence_input(Input::Restore { journal, snapshot }, cx);
+            }
+            Input::Replay { journal, record } => {
+                self.fence_input(Input::Replay { journal, record }, cx);
+            }
+            Input::Start => self.start(cx),
+            Input::Command(Command::Resign) => self.resign(cx),
+            Input::Command(Command::Outbid(higher)) => self.outbid(higher, cx),
+            Input::Message { from, body } => self.message(from, body, cx),
+            Input::Opened(node) => self.opened(node, cx),
+            Input::Closed(node) => self.closed(node, cx),
+            Input::Alarm(Alarm::Bully(alarm)) => self.bully(Input::Alarm(alarm), cx),
+            Input::Alarm(Alarm::Fence(alarm)) => self.fence_input(Input::Alarm(alarm), cx),
+            Input::Alarm(Alarm::Beat) => self.beat(cx),
+            Input::Alarm(Alarm::Silence) => self.listen(cx),
+            Input::Alarm(Alarm::Patience) => {
+                self.start_election(cx);
+                if matches!(self.role, Role::Seeking { .. }) {
+                    self.be_patient(cx);
+                }
+            }
+            Input::Claimed(_) | Input::Refused(_) => {}
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.fence.check()?;
+        match self.role {
+            Role::Leading { epoch, .. } if epoch < self.fence.promised() => {
+                Err(format!("leads in {epoch} but has promised {}", self.fence.promised()))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Leadership: a [detector](crate::detector), a [bully election](crate::election::bully) and the
+//! [majority fence](crate::fence::majority), stacked into one machine.
+//!
+//! ```text
+//!               connected to all, or patience ends          Granted by the fence
+//!   Seeking ──────────▶ election ──▶ won ──▶ fence ──────────────────────────▶ Leading
+//!    ▲   ▲ │                                                                     │ │
+//!    │   │ └── Lead {epoch} from another ──▶ Following ◀── a higher epoch leads ──┘ │
+//!    │   └──── leader closed, silent, or resigned ──┘                              │
+//!    └──────── resigned, outbid, or no majority within the heartbeat limit ◀───────┘
+//!
+//!   Lead {epoch}                 leader to all, each heartbeat period: I lead
+//!   Follow {epoch}               the answer: I follow you (the leader counts these: S3)
+//!   Deposed {epoch}              the answer to a leader of a lower epoch: you do not (S1)
+//!   Resign {epoch, initiator}    leader to all: elect another one, without me
+//! ```
+//!
+//! **Promise.** At most one leader an epoch (the fence). While a majority can talk, some node
+//! leads; a leader that cannot reach a majority steps down within the heartbeat limit and one
+//! period. A node that lost sight of a healthy leader disturbs nobody (the fence's canvass).
+//!
+//! After a kill nothing waits for a timer: the closed connection starts the election, dead
+//! candidates are not asked, and the fence takes two round trips.
+
+mod machine_impl;
+mod seeking;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use machine::{Context, Epoch, Holds, Instant, Never, NodeId};
+use serde::{Deserialize, Serialize};
+
+use crate::detector::Detector;
+use crate::election::bully::{self, Bully};
+use crate::fence::majority::{self, Majority, Promised};
+
+/// Who starts an election when a leader is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Initiator {
+    /// Every node that suspects the leader.
+    Every,
+    /// One of those that are connected, the same at all of them.
+    Random,
+    /// The lowest id that is connected.
+    Lowest,
+    /// The highest id that is connected.
+    Highest,
+}
+
+/// Where the first leader comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum First {
+    /// An election.
+    Elected,
+    /// This node proposes itself to the fence without an election (seed 001).
+    Appointed(NodeId),
+}
+
+/// What the machine needs to know; all but `me` is the same at every node.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// This node.
+    pub me: NodeId,
+    /// All who vote and may lead.
+    pub voters: BTreeSet<NodeId>,
+    /// How often a leader is heard.
+    pub heartbeat_period: Duration,
+    /// After how much silence a leader is suspected, and a leader without a majority steps down.
+    pub heartbeat_limit: Duration,
+    /// How long a candidate that is connected has to answer in an election.
+    pub answer_limit: Duration,
+    /// After how long an unanswered request to a voter is sent again.
+    pub resend: Duration,
+    /// Who starts an election.
+    pub initiator: Initiator,
+    /// Where the first leader comes from.
+    pub first: First,
+    /// Whether a leader that resigned or failed yields to all others in the next election.
+    pub bar_last_leader: bool,
+}
+
+/// Peer to peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// The election's.
+    Bully(bully::Message),
+    /// The fence's.
+    Fence(majority::Message),
+    /// I lead.
+    Lead(Epoch),
+    /// I follow you.
+    Follow(Epoch),
+    /// You lead no more: this epoch was promised or leads.
+    Deposed(Epoch),
+    /// I give up my epoch; elect another.
+    Resign {
+        /// The epoch given up.
+        epoch: Epoch,
+        /// Who shall start the election; everyone if none.
+        initiator: Option<NodeId>,
+    },
+}
+
+/// From the layer above.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// If this node leads: give it up, and have another one elected.
+    Resign,
+    /// This node was told by something that checks epochs that a higher one stands there.
+    Outbid(Epoch),
+}
+
+/// Why there was an election.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// There was no leader yet.
+    Start,
+    /// The leader resigned.
+    Resign,
+    /// The leader's connection closed.
+    Crash,
+    /// The leader was connected but silent.
+    Hang,
+    /// This node led, and could not reach a majority or was outbid.
+    Lost,
+}
+
+/// Why a leader is one no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stepped {
+    /// It was asked to.
+    Resigned,
+    /// A higher epoch leads or was promised.
+    Outbid,
+    /// It did not hear from a majority within the heartbeat limit.
+    NoMajority,
+}
+
+/// To the layer above.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// This node has reason to doubt the leader that it followed.
+    Suspected {
+        /// The leader.
+        node: NodeId,
+        /// Why.
+        cause: Cause,
+    },
+    /// This node started an election.
+    Campaigned,
+    /// This node leads.
+    Elected {
+        /// In which epoch.
+        epoch: Epoch,
+        /// Why there was an election.
+        cause: Cause,
+        /// How long this node was without a leader.
+        took: Duration,
+        /// Election messages that this node sent since the last leader.
+        messages: u64,
+    },
+    /// This node follows another one.
+    Followed {
+        /// Its epoch.
+        epoch: Epoch,
+        /// Election messages that this node sent since the last leader.
+        messages: u64,
+    },
+    /// This node leads no more.
+    SteppedDown {
+        /// The epoch that it led.
+        epoch: Epoch,
+        /// Why.
+        why: Stepped,
+    },
+}
+
+/// Timers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Alarm {
+    /// The election's.
+    Bully(bully::Alarm),
+    /// The fence's.
+    Fence(majority::Resend),
+    /// The leader's next heartbeat.
+    Beat,
+    /// The leader that is followed may be silent.
+    Silence,
+    /// Nobody leads, and nobody else did something about it.
+    Patience,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Role {
+    Seeking {
+        since: Instant,
+        cause: Cause,
+    },
+    Following {
+        epoch: Epoch,
+    },
+    /// Who was heard to follow, and when.
+    Leading {
+        epoch: Epoch,
+        followers: BTreeMap<NodeId, Instant>,
+    },
+}
+
+/// One node's part in who leads.
+#[derive(Debug, Clone)]
+pub struct Leadership {
+    settings: Settings,
+    role: Role,
+    detector: Detector,
+    bully: Bully,
+    fence: Majority,
+    /// The leader that yields in the next election.
+    barred: Option<NodeId>,
+    /// Whether any leader was known in this life.
+    had_leader: bool,
+    /// Messages of this layer itself.
+    sent: u64,
+    /// Messages of all layers when the last leader was recognised.
+    sent_before: u64,
+}
+
+impl Leadership {
+    /// A node that knows of nobody yet.
+    pub fn new(settings: Settings) -> Self {
+        let bully = Bully::new(bully::Settings {
+            me: settings.me,
+            candidates: settings.voters.clone(),
+            answer_limit: settings.answer_limit,
+            // The winner still has to pass the fence: one more round of answers.
+            victory_limit: settings.answer_limit * 2,
+        });
+        let fence = Majority::new(majority::Settings {
+            me: settings.me,
+            voters: settings.voters.clone(),
+            resend: settings.resend,
+        });
+        Self {
+            detector: Detector::new(settings.heartbeat_limit),
+            settings,
+            role: Role::Seeking { since: Instant::ZERO, cause: Cause::Start },
+            bully,
+            fence,
+            barred: None,
+            had_leader: false,
+            sent: 0,
+            sent_before: 0,
+        }
+    }
+
+    /// Plants a bug that checkers must find: a winner leads without asking anybody.
+    #[cfg(feature = "planted")]
+    pub fn plant_no_fence(&mut self) {
+        self.fence.plant_no_fence();
+    }
+
+    /// The epoch of the leader that this node follows or is, if any.
+    pub fn epoch(&self) -> Option<Epoch> {
+        match &self.role {
+            Role::Seeking { .. } => None,
+            Role::Following { epoch } | Role::Leading { epoch, .. } => Some(*epoch),
+        }
+    }
+
+    /// Whether this node leads.
+    pub fn is_leading(&self) -> bool {
+        matches!(self.role, Role::Leading { .. })
+    }
+
+    /// What this node has promised; it must survive a crash.
+    pub fn promised(&self) -> Promised {
+        Promised(self.fence.promised())
+    }
+
+    fn others(&self) -> Vec<NodeId> {
+        self.settings.voters.iter().copied().filter(|&node| node != self.settings.me).collect()
+    }
+
+    /// Election messages that this node sent since it last recognised a leader.
+    fn messages_since_leader(&mut self) -> u64 {
+        let all = self.bully.messages_sent() + self.fence.messages_sent() + self.sent;
+        let since = all - self.sent_before;
+        self.sent_before = all;
+        since
+    }
+}
+
+impl Holds<Bully> for Leadership {
+    fn message(inner: bully::Message) -> Message {
+        Message::Bully(inner)
+    }
+    fn record(inner: Never) -> Promised {
+        match inner {}
+    }
+    fn snapshot(inner: Never) -> Promised {
+        match inner {}
+    }
+    fn alarm(inner: bully::Alarm) -> Alarm {
+        Alarm::Bully(inner)
+    }
+}
+
+impl Holds<Majority> for Leadership {
+    fn message(inner: majority::Message) -> Message {
+        Message::Fence(inner)
+    }
+    fn record(inner: Promised) -> Promised {
+        inner
+    }
+    fn snapshot(inner: Promised) -> Promised {
+        inner
+    }
+    fn alarm(inner: majority::Resend) -> Alarm {
+        Alarm::Fence(inner)
+    }
+}
+
+type Cx<'a> = Context<'a, Leadership>;

@@ -1,0 +1,156 @@
+//! The way from no leader to a leader: elections and the fence.
+
+use machine::{Epoch, Input, NodeId};
+
+use super::{Alarm, Cause, Cx, First, Initiator, Leadership, Message, Report, Role, Stepped};
+use crate::detector::Health;
+use crate::election::bully;
+use crate::fence::majority;
+
+impl Leadership {
+    /// The leader is gone: look for another one.
+    pub(super) fn seek(&mut self, cause: Cause, initiator: Option<NodeId>, cx: &mut Cx<'_>) {
+        self.role = Role::Seeking { since: cx.now, cause };
+        cx.clear(Alarm::Silence);
+        cx.clear(Alarm::Beat);
+        self.fence(majority::Command::Content(false), cx);
+        if initiator.is_none_or(|node| node == self.settings.me) {
+            self.start_election(cx);
+        }
+        // Whoever shall start it may be gone too.
+        self.be_patient(cx);
+    }
+
+    /// Starts an election of its own if nobody leads by then. The spread keeps two nodes that
+    /// outbid each other from doing so for ever.
+    pub(super) fn be_patient(&mut self, cx: &mut Cx<'_>) {
+        let limit = self.settings.answer_limit;
+        let spread = limit.mul_f64(cx.random.unit());
+        cx.set(Alarm::Patience, limit * 3 + spread);
+    }
+
+    /// Who starts the election after `gone`; everyone if none.
+    pub(super) fn initiator(&self, gone: Epoch, cx: &Cx<'_>) -> Option<NodeId> {
+        let left: Vec<NodeId> = self
+            .settings
+            .voters
+            .iter()
+            .copied()
+            .filter(|&node| node != gone.node)
+            .filter(|&node| {
+                node == self.settings.me || self.detector.health(node, cx.now) != Health::Closed
+            })
+            .collect();
+        match self.settings.initiator {
+            Initiator::Every => None,
+            Initiator::Lowest => left.first().copied(),
+            Initiator::Highest => left.last().copied(),
+            // The same at all nodes that have the same connections: the epoch is the die.
+            Initiator::Random => {
+                let die = machine::Random::fork(gone.counter, gone.node.0.into())
+                    .below(left.len() as u64);
+                left.get(die as usize).copied()
+            }
+        }
+    }
+
+    pub(super) fn start_election(&mut self, cx: &mut Cx<'_>) {
+        if matches!(self.role, Role::Seeking { .. }) && !self.fence.is_proposing() {
+            self.bully(Input::Command(bully::Command::Start), cx);
+        }
+    }
+
+    /// At the start: begin as soon as all are there. Who is appointed needs a majority only.
+    pub(super) fn begin_when_connected(&mut self, cx: &mut Cx<'_>) {
+        if self.had_leader || !matches!(self.role, Role::Seeking { .. }) {
+            return;
+        }
+        let others = self.others();
+        let connected = others.iter().filter(|&&node| self.detector.is_connected(node)).count();
+        let quorum = majority::Majority::quorum(self.settings.voters.len());
+        match self.settings.first {
+            First::Appointed(node) if node == self.settings.me && connected + 1 >= quorum => {
+                if !self.fence.is_proposing() {
+                    self.fence(majority::Command::Propose, cx);
+                }
+            }
+            // A group that runs already may have a leader that is about to be heard of.
+            First::Elected if connected == others.len() => {
+                cx.set(Alarm::Patience, self.settings.heartbeat_period);
+            }
+            First::Appointed(_) | First::Elected => {}
+        }
+    }
+
+    pub(super) fn bully(&mut self, input: Input<bully::Bully>, cx: &mut Cx<'_>) {
+        for report in cx.run(&mut self.bully, input) {
+            match report {
+                bully::Report::Campaigned => cx.report(Report::Campaigned),
+                bully::Report::Won if self.fence.is_proposing() => {}
+                bully::Report::Won => self.fence(majority::Command::Propose, cx),
+            }
+        }
+    }
+
+    pub(super) fn fence(&mut self, command: majority::Command, cx: &mut Cx<'_>) {
+        self.fence_input(Input::Command(command), cx);
+    }
+
+    pub(super) fn fence_input(&mut self, input: Input<majority::Majority>, cx: &mut Cx<'_>) {
+        for report in cx.run(&mut self.fence, input) {
+            match report {
+                majority::Report::Granted(epoch) => self.lead(epoch, cx),
+                majority::Report::Outbid(_) => self.be_patient(cx),
+            }
+        }
+        self.yield_to_promise(cx);
+    }
+
+    /// S1: a leader that has promised a higher epoch leads no more.
+    fn yield_to_promise(&mut self, cx: &mut Cx<'_>) {
+        if let Role::Leading { epoch, .. } = self.role
+            && epoch < self.fence.promised()
+        {
+            self.step_down(Stepped::Outbid, cx);
+        }
+    }
+
+    fn lead(&mut self, epoch: Epoch, cx: &mut Cx<'_>) {
+        let (since, cause) = match self.role {
+            Role::Seeking { since, cause } => (since, cause),
+            Role::Following { .. } | Role::Leading { .. } => (cx.now, Cause::Lost),
+        };
+        let others = self.others();
+        self.sent += others.len() as u64;
+        let followers = others.iter().map(|&node| (node, cx.now)).collect();
+        self.role = Role::Leading { epoch, followers };
+        self.settled(cx);
+        let messages = self.messages_since_leader();
+        cx.report(Report::Elected { epoch, cause, took: cx.now.since(since), messages });
+        cx.send_many(others, Message::Lead(epoch));
+        cx.set(Alarm::Beat, self.settings.heartbeat_period);
+    }
+
+    /// Someone leads: no election is needed, and whoever yielded in the last one may lead again.
+    pub(super) fn settled(&mut self, cx: &mut Cx<'_>) {
+        self.had_leader = true;
+        self.bar(None, cx);
+        self.bully(Input::Command(bully::Command::Settle), cx);
+        cx.clear(Alarm::Patience);
+    }
+
+    pub(super) fn bar(&mut self, node: Option<NodeId>, cx: &mut Cx<'_>) {
+        if self.barred != node {
+            self.barred = node;
+            self.bully(Input::Command(bully::Command::Bar(node)), cx);
+        }
+    }
+
+    pub(super) fn step_down(&mut self, why: Stepped, cx: &mut Cx<'_>) {
+        let Role::Leading { epoch, .. } = self.role else { return };
+        cx.report(Report::SteppedDown { epoch, why });
+        self.role = Role::Seeking { since: cx.now, cause: Cause::Lost };
+        cx.clear(Alarm::Beat);
+        self.be_patient(cx);
+    }
+}

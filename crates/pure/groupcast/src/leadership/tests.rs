@@ -1,0 +1,245 @@
+//! Whole groups on perfect links, message by message.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use machine::{Context, Destination, Effect, Epoch, Input, Instant, Machine, NodeId, Random};
+
+use super::*;
+
+const PERIOD: Duration = Duration::from_millis(100);
+const LIMIT: Duration = Duration::from_millis(500);
+
+fn settings(me: u32, nodes: u32) -> Settings {
+    Settings {
+        me: NodeId(me),
+        voters: (1..=nodes).map(NodeId).collect(),
+        heartbeat_period: PERIOD,
+        heartbeat_limit: LIMIT,
+        answer_limit: Duration::from_millis(100),
+        resend: Duration::from_millis(50),
+        initiator: Initiator::Every,
+        first: First::Elected,
+        bar_last_leader: true,
+    }
+}
+
+/// A group whose messages arrive at once and in order, and whose alarms go off in order of time.
+struct Group {
+    now: Instant,
+    nodes: BTreeMap<NodeId, Leadership>,
+    alarms: BTreeMap<(NodeId, Alarm), Instant>,
+    waiting: VecDeque<(NodeId, Input<Leadership>)>,
+    reports: Vec<(NodeId, Report)>,
+}
+
+impl Group {
+    fn new(nodes: u32, change: impl Fn(&mut Settings)) -> Self {
+        let made = (1..=nodes).map(|node| {
+            let mut settings = settings(node, nodes);
+            change(&mut settings);
+            (NodeId(node), Leadership::new(settings))
+        });
+        let mut group = Self {
+            now: Instant::ZERO,
+            nodes: made.collect(),
+            alarms: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            reports: Vec::new(),
+        };
+        for one in group.ids() {
+            group.waiting.push_back((one, Input::Start));
+            for other in group.ids().into_iter().filter(|&other| other != one) {
+                group.waiting.push_back((one, Input::Opened(other)));
+            }
+        }
+        group.drain();
+        group
+    }
+
+    fn ids(&self) -> Vec<NodeId> {
+        self.nodes.keys().copied().collect()
+    }
+
+    fn drain(&mut self) {
+        while let Some((to, input)) = self.waiting.pop_front() {
+            let Some(node) = self.nodes.get_mut(&to) else { continue };
+            let (mut random, mut effects) = (Random::from_seed(1), Vec::new());
+            node.handle(input, &mut Context::new(self.now, &mut random, &mut effects));
+            node.check().unwrap();
+            for effect in effects {
+                match effect {
+                    Effect::Send { to: nodes, body, .. } => {
+                        for &node in Destination::nodes(&nodes) {
+                            let input = Input::Message { from: to, body: body.clone() };
+                            self.waiting.push_back((node, input));
+                        }
+                    }
+                    Effect::Set { alarm, at } => {
+                        self.alarms.insert((to, alarm), at);
+                    }
+                    Effect::Clear(alarm) => {
+                        self.alarms.remove(&(to, alarm));
+                    }
+                    Effect::Report(report) => self.reports.push((to, report)),
+                    Effect::Persist { .. } => {}
+                    Effect::Snapshot { .. } | Effect::Claim(_) => unreachable!(),
+                }
+            }
+        }
+    }
+
+    fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some((&key, &at)) = self.alarms.iter().min_by_key(|(key, at)| (**at, **key)) {
+            if at > end {
+                break;
+            }
+            // A node that hung finds its alarms overdue.
+            self.now = self.now.max(at);
+            self.alarms.remove(&key);
+            self.waiting.push_back((key.0, Input::Alarm(key.1)));
+            self.drain();
+        }
+        self.now = end;
+    }
+
+    fn kill(&mut self, node: u32) {
+        let node = NodeId(node);
+        self.nodes.remove(&node);
+        self.alarms.retain(|key, _| key.0 != node);
+        for other in self.ids() {
+            self.waiting.push_back((other, Input::Closed(node)));
+        }
+        self.drain();
+    }
+
+    fn command(&mut self, node: u32, command: Command) {
+        self.waiting.push_back((NodeId(node), Input::Command(command)));
+        self.drain();
+    }
+
+    /// The epoch that all nodes agree on.
+    fn epoch(&self) -> Epoch {
+        let epochs: Vec<_> = self.nodes.values().map(Leadership::epoch).collect();
+        assert!(epochs.iter().all(|epoch| epoch.is_some() && *epoch == epochs[0]), "{epochs:?}");
+        epochs[0].unwrap()
+    }
+
+    fn elected(&self) -> Vec<(u32, Cause)> {
+        let elected = self.reports.iter().filter_map(|(node, report)| match report {
+            Report::Elected { cause, .. } => Some((node.0, *cause)),
+            _ => None,
+        });
+        elected.collect()
+    }
+}
+
+#[test]
+fn the_highest_leads_and_a_killed_leader_is_replaced_without_waiting() {
+    let mut group = Group::new(5, |_| {});
+    group.run(PERIOD * 2);
+    assert_eq!(group.epoch(), Epoch { counter: 1, node: NodeId(5) });
+    let before = group.now;
+    group.kill(5);
+    assert_eq!(group.epoch(), Epoch { counter: 2, node: NodeId(4) });
+    assert_eq!(group.now, before, "no alarm was needed");
+    assert_eq!(group.elected(), [(5, Cause::Start), (4, Cause::Crash)]);
+    group.run(LIMIT * 4);
+    assert_eq!(group.epoch().counter, 2, "heartbeats keep the leader in place");
+}
+
+#[test]
+fn a_leader_that_resigns_is_barred_for_one_election() {
+    let mut group = Group::new(4, |settings| settings.initiator = Initiator::Lowest);
+    group.run(PERIOD * 2);
+    group.command(4, Command::Resign);
+    assert_eq!(group.epoch(), Epoch { counter: 2, node: NodeId(3) });
+    group.command(3, Command::Resign);
+    assert_eq!(group.epoch(), Epoch { counter: 3, node: NodeId(4) }, "back after one election");
+    assert_eq!(group.elected()[1..], [(3, Cause::Resign), (4, Cause::Resign)]);
+}
+
+#[test]
+fn an_appointed_node_leads_first() {
+    let mut group = Group::new(4, |settings| settings.first = First::Appointed(NodeId(1)));
+    group.run(PERIOD);
+    assert_eq!(group.epoch(), Epoch { counter: 1, node: NodeId(1) });
+}
+
+#[test]
+fn without_a_majority_nobody_leads() {
+    let mut group = Group::new(5, |_| {});
+    group.run(PERIOD * 2);
+    group.kill(1);
+    group.kill(2);
+    assert_eq!(group.epoch().counter, 1);
+    group.kill(5);
+    group.run(LIMIT * 10);
+    assert!(group.nodes.values().all(|node| node.epoch().is_none()));
+}
+
+#[test]
+fn a_leader_that_loses_its_majority_steps_down() {
+    let mut group = Group::new(3, |_| {});
+    group.run(PERIOD * 2);
+    group.kill(1);
+    group.kill(2);
+    group.run(LIMIT + PERIOD);
+    let stepped = Report::SteppedDown {
+        epoch: Epoch { counter: 1, node: NodeId(3) },
+        why: Stepped::NoMajority,
+    };
+    assert!(group.reports.contains(&(NodeId(3), stepped)));
+}
+
+#[test]
+fn a_leader_that_hangs_is_replaced_after_the_limit_and_told_when_it_wakes() {
+    let mut group = Group::new(3, |_| {});
+    group.run(PERIOD * 2);
+    let hung = group.nodes.remove(&NodeId(3)).unwrap();
+    let alarms: Vec<_> = group.alarms.extract_if(.., |key, _| key.0 == NodeId(3)).collect();
+    group.run(LIMIT * 2);
+    assert_eq!(group.epoch(), Epoch { counter: 2, node: NodeId(2) });
+    assert_eq!(group.elected()[1], (2, Cause::Hang));
+    group.nodes.insert(NodeId(3), hung);
+    group.alarms.extend(alarms);
+    group.run(PERIOD);
+    assert_eq!(group.epoch(), Epoch { counter: 2, node: NodeId(2) });
+}
+
+#[test]
+fn a_node_that_alone_lost_sight_of_the_leader_disturbs_nobody() {
+    let mut group = Group::new(4, |_| {});
+    group.run(PERIOD * 2);
+    group.waiting.push_back((NodeId(2), Input::Closed(NodeId(4))));
+    group.drain();
+    group.waiting.push_back((NodeId(2), Input::Opened(NodeId(4))));
+    group.run(LIMIT * 2);
+    assert_eq!(group.epoch(), Epoch { counter: 1, node: NodeId(4) });
+    assert_eq!(group.elected().len(), 1);
+}
+
+#[test]
+fn one_initiator_sends_fewer_messages_than_all() {
+    let messages = |initiator| {
+        let mut group = Group::new(7, |settings| settings.initiator = initiator);
+        group.run(PERIOD * 2);
+        group.kill(7);
+        let counts = group.reports.iter().map(|(_, report)| match report {
+            Report::Elected { epoch, messages, .. } | Report::Followed { epoch, messages }
+                if epoch.counter == 2 =>
+            {
+                *messages
+            }
+            _ => 0,
+        });
+        counts.sum::<u64>()
+    };
+    let highest = messages(Initiator::Highest);
+    // Canvass, prepare and announcement to six others, one of them dead; support and promise from
+    // five.
+    assert_eq!(highest, 3 * 6 + 2 * 5);
+    assert!(messages(Initiator::Every) > highest);
+    assert!(messages(Initiator::Random) >= highest);
+}
