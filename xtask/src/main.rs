@@ -1,1 +1,181 @@
-fn main() {}
+//! The project's chores, run as `cargo xtask CHORE`; `cargo xtask help` lists them.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context as _, bail};
+
+const HELP: &str = "\
+The project's chores.
+
+Usage: cargo xtask CHORE
+
+  test                Run all tests: those of every crate, and those that plant known bugs.
+  verify              Check format, lints and documentation. Changes no file of the project.
+  fuzz [--seconds N]  Run each fuzz target for N seconds (60 if not said).
+                      Installs cargo-fuzz if it is missing.
+  help                Print this.
+
+Exit codes: 0 all is well, 1 a check failed or could not run, 2 wrong usage.
+";
+
+/// What `test` runs, in this order. Add a line for each kind of build that needs tests of its own.
+/// The last one leaves out examples in documentation, so that a test runner's result is the last
+/// line of all.
+const TESTS: &[&[&str]] = &[
+    &["test", "--workspace", "--release"],
+    &["test", "--release", "--package", "sim", "--features", "planted", "--tests"],
+];
+
+/// What `verify` runs, in this order.
+const CHECKS: &[&[&str]] = &[
+    &["fmt", "--all", "--check"],
+    &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"],
+    &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+    &["doc", "--workspace", "--no-deps"],
+];
+
+#[derive(Debug, PartialEq)]
+enum Chore {
+    Test,
+    Verify,
+    Fuzz { seconds: u32 },
+    Help,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+    let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
+    let done = match parse(&arguments) {
+        Ok(Chore::Test) => TESTS.iter().try_for_each(|arguments| cargo(arguments)),
+        Ok(Chore::Verify) => CHECKS.iter().try_for_each(|arguments| cargo(arguments)),
+        Ok(Chore::Fuzz { seconds }) => fuzz(seconds),
+        Ok(Chore::Help) => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Err(problem) => {
+            eprintln!("xtask: {problem}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse(arguments: &[&str]) -> Result<Chore, String> {
+    match arguments {
+        ["test"] => Ok(Chore::Test),
+        ["verify"] => Ok(Chore::Verify),
+        ["fuzz"] => Ok(Chore::Fuzz { seconds: 60 }),
+        ["fuzz", "--seconds", seconds] => match seconds.parse() {
+            // The fuzzer takes 0 for no end.
+            Ok(seconds @ 1..) => Ok(Chore::Fuzz { seconds }),
+            _ => Err(format!("`{seconds}` is not a whole number of seconds from 1 on")),
+        },
+        ["help" | "--help" | "-h"] => Ok(Chore::Help),
+        [] => Err("say which chore".to_owned()),
+        other => Err(format!("`{}` is not a chore", other.join(" "))),
+    }
+}
+
+/// Runs every target in `fuzz/fuzz_targets`; the first finding ends it.
+fn fuzz(seconds: u32) -> anyhow::Result<()> {
+    let version =
+        command(&["fuzz", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !version.is_ok_and(|status| status.success()) {
+        cargo(&["install", "--locked", "cargo-fuzz"])?;
+    }
+    let limit = format!("-max_total_time={seconds}");
+    for target in fuzz_targets()? {
+        cargo(&["fuzz", "run", &target, "--", &limit, "-timeout=10"]).with_context(|| {
+            format!("the fuzz target `{target}` found something; see fuzz/artifacts/{target}")
+        })?;
+    }
+    Ok(())
+}
+
+fn fuzz_targets() -> anyhow::Result<Vec<String>> {
+    let folder = root().join("fuzz/fuzz_targets");
+    let list = || -> std::io::Result<Vec<PathBuf>> {
+        std::fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect()
+    };
+    let files = list().with_context(|| format!("cannot list {}", folder.display()))?;
+    let sources = files.iter().filter(|file| file.extension() == Some(OsStr::new("rs")));
+    let mut targets: Vec<String> =
+        sources.filter_map(|file| Some(file.file_stem()?.to_string_lossy().into_owned())).collect();
+    targets.sort();
+    if targets.is_empty() {
+        bail!("there is no fuzz target in {}", folder.display());
+    }
+    Ok(targets)
+}
+
+fn cargo(arguments: &[&str]) -> anyhow::Result<()> {
+    let line = format!("cargo {}", arguments.join(" "));
+    eprintln!("$ {line}");
+    let status = command(arguments).status().with_context(|| format!("cannot run `{line}`"))?;
+    if !status.success() {
+        bail!("`{line}` failed: {status}");
+    }
+    Ok(())
+}
+
+fn command(arguments: &[&str]) -> Command {
+    // The cargo that runs this program, of the same toolchain.
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(root());
+    match arguments {
+        ["doc", ..] => {
+            command.env("RUSTDOCFLAGS", "-D warnings");
+        }
+        // The fuzzer's instrumentation is behind flags that a stable compiler refuses otherwise.
+        ["fuzz", ..] => {
+            command.env("RUSTC_BOOTSTRAP", "1");
+        }
+        _ => {}
+    }
+    command
+}
+
+/// The project's folder.
+fn root() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chores_are_understood() {
+        assert_eq!(parse(&["test"]), Ok(Chore::Test));
+        assert_eq!(parse(&["fuzz"]), Ok(Chore::Fuzz { seconds: 60 }));
+        assert_eq!(parse(&["fuzz", "--seconds", "5"]), Ok(Chore::Fuzz { seconds: 5 }));
+        assert_eq!(parse(&["--help"]), Ok(Chore::Help));
+    }
+
+    #[test]
+    fn wrong_usage_is_told() {
+        let told = |arguments: &[&str]| parse(arguments).unwrap_err();
+        assert_eq!(told(&[]), "say which chore");
+        assert_eq!(told(&["tset"]), "`tset` is not a chore");
+        assert_eq!(told(&["test", "now"]), "`test now` is not a chore");
+        let wrong = "is not a whole number of seconds from 1 on";
+        assert_eq!(told(&["fuzz", "--seconds", "0"]), format!("`0` {wrong}"));
+        assert_eq!(told(&["fuzz", "--seconds", "-1"]), format!("`-1` {wrong}"));
+    }
+
+    #[test]
+    fn every_fuzz_target_is_found() {
+        assert!(fuzz_targets().unwrap().contains(&"frames".to_owned()));
+    }
+}

@@ -1,1 +1,10 @@
-//! To be written.
+//! The program `bazaar`: arguments, configuration, exit codes, and the wiring of all rooms.
+
+pub mod check;
+pub mod cli;
+pub mod exit;
+pub mod node;
+pub mod run;
+pub mod scenario;
+pub mod settings;
+pub mod simulate;

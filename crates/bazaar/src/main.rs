@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `bazaar`.
+
+fn main() -> std::process::ExitCode {
+    bazaar::cli::main()
+}

@@ -1,1 +1,22 @@
-//! To be written.
+//! Whole markets on a virtual clock, network and disk, replayed exactly from one seed.
+//!
+//! A seed draws a world: how its links and disks behave, and which faults come when ([`swarm`]).
+//! First the *safety phase*: faults come and go, and after every step all invariants must hold
+//! ([`invariants`]). Then the *liveness phase*: all faults end, and within a bounded time one
+//! trader must lead, every buyer must be served again, and nothing may stay under way.
+//!
+//! ```
+//! let outcome = sim::run(7, &sim::Options::default());
+//! assert_eq!(outcome.violation, None);
+//! assert!(outcome.contents.sold > 500);
+//! ```
+
+pub mod engine;
+pub mod invariants;
+mod liveness;
+mod market_world;
+mod seeds;
+pub mod swarm;
+
+pub use market_world::{Options, Outcome, run};
+pub use seeds::{Failure, Totals, run_seeds};

@@ -1,1 +1,95 @@
-//! To be written.
+//! The journal: an ordered list of records behind one snapshot, in a directory that several
+//! processes of one machine share, with one writer at a time: the highest epoch that claimed it.
+//!
+//! There are no locks, so nobody waits for a process that was killed or stopped. A new leader
+//! *claims* the journal for its epoch and reads what stands there; from then on every commit of a
+//! lower epoch is refused. The page [`takeover`] says how, and why that is right.
+//!
+//! ```
+//! use machine::{Epoch, NodeId};
+//! use store::{CommitError, Durability, Journal};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let dir = folder.path();
+//! let first = Epoch::ZERO.next(NodeId(1));
+//! let (mut old, contents) = Journal::claim(dir, first, Durability::Disk)?;
+//! assert_eq!(contents.snapshot, None);
+//! old.snapshot(b"ten apples")?; // the first write after a claim
+//! old.append(b"sold two")?;
+//! old.append(b"sold three")?;
+//! old.commit()?; // both are durable, with one write
+//!
+//! let second = first.next(NodeId(2));
+//! let (mut new, contents) = Journal::claim(dir, second, Durability::Disk)?;
+//! assert_eq!(contents.snapshot.as_deref(), Some(&b"ten apples"[..]));
+//! assert_eq!(contents.records, [&b"sold two"[..], b"sold three"]);
+//! new.snapshot(b"five apples")?;
+//!
+//! old.append(b"sold five")?;
+//! assert!(matches!(old.commit(), Err(CommitError::Outbid(epoch)) if epoch == second));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! It runs on Linux, on a file system of this machine: what one process wrote, all others must
+//! see at once. Network file systems do not promise that.
+
+mod error;
+mod journal;
+mod name;
+mod place;
+mod read;
+#[doc(hidden)] // Public for the fuzz target alone.
+pub mod segment;
+#[cfg(test)]
+mod tests;
+
+#[doc = include_str!("../TAKEOVER.md")]
+pub mod takeover {}
+
+pub use error::{ClaimError, CommitError, Error};
+pub use journal::Journal;
+pub use read::{highest_epoch, read};
+
+/// The largest record, in bytes: as much as one message of the network may carry.
+pub const RECORD_MAX_BYTES: usize = 1 << 20;
+
+/// The most that goes into one write, in bytes: some thousand ordinary records, after which the
+/// cost of a write is all copying and a larger batch gains nothing. Larger ones are split.
+pub const BATCH_MAX_BYTES: usize = 4 << 20;
+
+/// The largest snapshot, in bytes. It is held in memory as a whole, more than once.
+pub const SNAPSHOT_MAX_BYTES: usize = 256 << 20;
+
+/// The largest segment, in bytes: whoever claims the journal holds all of it in memory. A journal
+/// that comes near needs a snapshot.
+pub const SEGMENT_MAX_BYTES: u64 = 1 << 30;
+
+/// What a confirmed commit survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The death of any process and of the machine: each commit waits for the disk.
+    Disk,
+    /// The death of any process, but not of the machine: nothing waits for the disk.
+    Memory,
+}
+
+/// What stands in a journal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// The state before the records; none if nothing was ever written.
+    pub snapshot: Option<Vec<u8>>,
+    /// The records since, in the order in which they were appended.
+    pub records: Vec<Vec<u8>>,
+    /// What was left out because it was written in part only: the commit that was under way when
+    /// the writer died. It was never confirmed.
+    pub cut: Option<Cut>,
+}
+
+/// The torn end of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// Where it begins, in bytes from the beginning of the file.
+    pub offset: u64,
+    /// How many bytes, up to the last one that is not zero.
+    pub size_bytes: u64,
+}

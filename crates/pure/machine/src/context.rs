@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Destination, Effect, Epoch, Input, Instant, Journal, Machine, NodeId, Random};
+use crate::{After, Destination, Effect, Epoch, Input, Instant, Journal, Machine, NodeId, Random};
 
 /// Time, chance, and the list that a machine leaves its effects in.
 pub struct Context<'a, M: Machine> {
@@ -36,20 +36,23 @@ impl<'a, M: Machine> Context<'a, M> {
 
     /// Sends to one node.
     pub fn send(&mut self, to: NodeId, body: M::Message) {
-        self.effects.push(Effect::Send { to: Destination::One(to), body, urgent: false });
+        self.send_after(After::All, Destination::One(to), body);
     }
 
     /// Sends to several nodes; no effect if there are none.
     pub fn send_many(&mut self, to: Vec<NodeId>, body: M::Message) {
-        if !to.is_empty() {
-            self.effects.push(Effect::Send { to: Destination::Many(to), body, urgent: false });
-        }
+        self.send_after(After::All, Destination::Many(to), body);
     }
 
     /// Sends a heartbeat: it overtakes what waits for a journal.
     pub fn send_urgent(&mut self, to: Vec<NodeId>, body: M::Message) {
-        if !to.is_empty() {
-            self.effects.push(Effect::Send { to: Destination::Many(to), body, urgent: true });
+        self.send_after(After::Nothing, Destination::Many(to), body);
+    }
+
+    /// Sends behind these writes; no effect if there is nobody to send to.
+    pub fn send_after(&mut self, after: After, to: Destination, body: M::Message) {
+        if !to.nodes().is_empty() {
+            self.effects.push(Effect::Send { to, body, after });
         }
     }
 
@@ -65,7 +68,12 @@ impl<'a, M: Machine> Context<'a, M> {
 
     /// Tells the layer above.
     pub fn report(&mut self, report: M::Report) {
-        self.effects.push(Effect::Report(report));
+        self.report_after(After::All, report);
+    }
+
+    /// Tells the layer above behind these writes.
+    pub fn report_after(&mut self, after: After, report: M::Report) {
+        self.effects.push(Effect::Report { report, after });
     }
 
     /// Lets a machine that this one holds handle an input. Its effects become effects of this
@@ -74,31 +82,71 @@ impl<'a, M: Machine> Context<'a, M> {
     where
         M: Holds<N>,
     {
-        let mut effects = Vec::new();
-        child.handle(input, &mut Context::new(self.now, self.random, &mut effects));
+        self.run_after(After::All, child, input)
+    }
+
+    /// The same for a machine that has nothing to do with some of the writes: what it sends waits
+    /// for these at most.
+    pub fn run_after<N: Machine>(
+        &mut self,
+        most: After,
+        child: &mut N,
+        input: Input<N>,
+    ) -> Vec<N::Report>
+    where
+        M: Holds<N>,
+    {
         let mut reports = Vec::new();
-        for effect in effects {
-            self.effects.push(match effect {
-                Effect::Persist { journal, record } => {
-                    Effect::Persist { journal, record: M::record(record) }
-                }
-                Effect::Snapshot { journal, snapshot } => {
-                    Effect::Snapshot { journal, snapshot: M::snapshot(snapshot) }
-                }
-                Effect::Claim(epoch) => Effect::Claim(epoch),
-                Effect::Send { to, body, urgent } => {
-                    Effect::Send { to, body: M::message(body), urgent }
-                }
-                Effect::Set { alarm, at } => Effect::Set { alarm: M::alarm(alarm), at },
-                Effect::Clear(alarm) => Effect::Clear(M::alarm(alarm)),
-                Effect::Report(report) => {
-                    reports.push(report);
-                    continue;
-                }
-            });
+        for effect in self.effects_of(child, input) {
+            match translated(effect, most) {
+                Ok(effect) => self.effects.push(effect),
+                Err((report, _)) => reports.push(report),
+            }
         }
         reports
     }
+
+    /// Lets a machine that this one stands for handle an input: its reports are this one's.
+    pub fn relay<N: Machine<Report = M::Report>>(&mut self, child: &mut N, input: Input<N>)
+    where
+        M: Holds<N>,
+    {
+        for effect in self.effects_of(child, input) {
+            self.effects.push(match translated(effect, After::All) {
+                Ok(effect) => effect,
+                Err((report, after)) => Effect::Report { report, after },
+            });
+        }
+    }
+
+    fn effects_of<N: Machine>(&mut self, child: &mut N, input: Input<N>) -> Vec<Effect<N>> {
+        let mut effects = Vec::new();
+        child.handle(input, &mut Context::new(self.now, self.random, &mut effects));
+        effects
+    }
+}
+
+/// An inner machine's effect as the outer one's, or its report.
+fn translated<M, N>(effect: Effect<N>, most: After) -> Result<Effect<M>, (N::Report, After)>
+where
+    M: Holds<N>,
+    N: Machine,
+{
+    Ok(match effect {
+        Effect::Persist { journal, record } => {
+            Effect::Persist { journal, record: M::record(record) }
+        }
+        Effect::Snapshot { journal, snapshot } => {
+            Effect::Snapshot { journal, snapshot: M::snapshot(snapshot) }
+        }
+        Effect::Claim(epoch) => Effect::Claim(epoch),
+        Effect::Send { to, body, after } => {
+            Effect::Send { to, body: M::message(body), after: after.min(most) }
+        }
+        Effect::Set { alarm, at } => Effect::Set { alarm: M::alarm(alarm), at },
+        Effect::Clear(alarm) => Effect::Clear(M::alarm(alarm)),
+        Effect::Report { report, after } => return Err((report, after.min(most))),
+    })
 }
 
 /// That a machine holds another one: how the inner one's values travel inside the outer one's.
@@ -144,6 +192,7 @@ mod tests {
         type Alarm = char;
         fn handle(&mut self, _: Input<Self>, cx: &mut Context<'_, Self>) {
             assert_eq!(cx.run(&mut Inner, Input::Command(())), ["between"]);
+            cx.run_after(After::Own, &mut Inner, Input::Command(()));
         }
     }
     impl Holds<Inner> for Outer {
@@ -167,6 +216,8 @@ mod tests {
         let now = Instant::from_nanos(7);
         Outer.handle(Input::Start, &mut Context::new(now, &mut random, &mut effects));
         let seen: Vec<String> = effects.iter().map(|effect| format!("{effect:?}")).collect();
-        assert_eq!(seen, ["Persist(Own, ('r', 1))", "Send([2], ('m', 3))", "Set('a', 0.005)",]);
+        let once = ["Persist(Own, ('r', 1))", "Send([2], ('m', 3))", "Set('a', 0.005)"];
+        assert_eq!(seen[..3], once);
+        assert_eq!(seen[3..], [once[0], "Send([2], ('m', 3), after own)", once[2]]);
     }
 }

@@ -78,12 +78,12 @@ pub enum Effect<M: Machine> {
     Claim(Epoch),
     /// Send a message.
     Send {
-        /// To whom; serialised once.
+        /// To whom; serialised once. The node itself is as good as any other.
         to: Destination,
         /// What.
         body: M::Message,
-        /// Whether it may overtake what waits for a journal. Heartbeats only.
-        urgent: bool,
+        /// Which writes it waits for.
+        after: After,
     },
     /// Set a timer; its old deadline is replaced.
     Set {
@@ -95,7 +95,25 @@ pub enum Effect<M: Machine> {
     /// Clear a timer.
     Clear(M::Alarm),
     /// Tell the layer above.
-    Report(M::Report),
+    Report {
+        /// What.
+        report: M::Report,
+        /// Which writes it waits for.
+        after: After,
+    },
+}
+
+/// Which of the writes that were made before a send or a report must be durable before it leaves.
+/// What waits for the same writes leaves in the order made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum After {
+    /// None: it is a heartbeat, and a slow disk accuses nobody.
+    Nothing,
+    /// Those to the node's own journal: it says nothing of what the common one holds.
+    Own,
+    /// All: it may tell of any of them. If a write to the common journal is refused, what waits
+    /// behind it here is dropped.
+    All,
 }
 
 /// To whom a message goes.
@@ -143,14 +161,21 @@ impl<M: Machine> std::fmt::Debug for Effect<M> {
                 write!(f, "Snapshot({journal:?}, {snapshot:?})")
             }
             Self::Claim(epoch) => write!(f, "Claim({epoch})"),
-            Self::Send { to, body, urgent } => {
-                let urgent = if *urgent { ", urgent" } else { "" };
+            Self::Send { to, body, after } => {
                 let nodes: Vec<_> = to.nodes().iter().map(|node| node.0).collect();
-                write!(f, "Send({nodes:?}, {body:?}{urgent})")
+                write!(f, "Send({nodes:?}, {body:?}{})", note(*after))
             }
             Self::Set { alarm, at } => write!(f, "Set({alarm:?}, {at})"),
             Self::Clear(alarm) => write!(f, "Clear({alarm:?})"),
-            Self::Report(report) => write!(f, "Report({report:?})"),
+            Self::Report { report, after } => write!(f, "Report({report:?}{})", note(*after)),
         }
+    }
+}
+
+fn note(after: After) -> &'static str {
+    match after {
+        After::Nothing => ", after nothing",
+        After::Own => ", after own",
+        After::All => "",
     }
 }

@@ -39,9 +39,7 @@ impl std::fmt::Display for Incarnation {
 /// The numbered term of one leader; a higher one fences all lower ones (SAFETY S1).
 ///
 /// Ordered by counter, then node.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Epoch {
     /// The number.
     pub counter: u64,
@@ -64,6 +62,13 @@ impl Epoch {
 impl std::fmt::Display for Epoch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.counter, self.node)
+    }
+}
+
+/// As it is displayed: traces are full of epochs.
+impl std::fmt::Debug for Epoch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
     }
 }
 

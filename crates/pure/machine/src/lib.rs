@@ -35,12 +35,16 @@
 //! # The promises of a host
 //!
 //! - **Durability is order.** `Send` and `Report` leave in the order made, behind every earlier
-//!   `Persist` and `Snapshot` of either journal, across calls and stacked machines: nobody is told
-//!   of what is not yet durable. `Set` and `Clear` act at once, and so do urgent sends (heartbeats:
-//!   a slow disk accuses nobody). A failed write stops the process.
+//!   `Persist` and `Snapshot`, across calls and stacked machines: nobody is told of what is not yet
+//!   durable. What says nothing of the common journal waits for the node's own only, and
+//!   heartbeats wait for nothing ([`After`]). `Set` and `Clear` act at once. A failed write stops
+//!   the process.
 //! - **A journal has one writer: the highest epoch that claimed it** ([`Journal`]). When a write is
 //!   refused because a higher epoch stands there, every `Send` and `Report` that waited behind it
-//!   is dropped, as if the network had lost it, and the machine gets [`Input::Refused`].
+//!   ([`After::All`]) is dropped, as if the network had lost it, and the machine gets
+//!   [`Input::Refused`].
+//! - **A node may send to itself**, and hears it as it would any other node's message: when all that
+//!   it waits for is durable, and never if that was refused.
 //! - **Links may lose, repeat, delay and reorder.** No machine assumes more.
 //! - **Total:** a machine answers any input in any state; nothing from the network can panic.
 
@@ -51,7 +55,7 @@ mod random;
 mod time;
 
 pub use context::{Context, Holds};
-pub use effect::{Destination, Effect, Input, Journal};
+pub use effect::{After, Destination, Effect, Input, Journal};
 pub use id::{Epoch, Incarnation, NodeId};
 pub use random::Random;
 pub use time::Instant;

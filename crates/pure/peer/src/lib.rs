@@ -1,1 +1,40 @@
-//! To be written.
+//! Roles, stacked from the machines below: a [`Peer`] buys, sells, or does both, and trades for
+//! all while it leads; a [`Directory`](groupcast::membership::Directory) introduces peers to each
+//! other. Still no I/O: a host or a simulator runs them.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | [`client`] | requests that are made exactly once, whoever leads |
+//! | [`buyer`], [`seller`] | what a peer wants, and when |
+//! | [`trader`] | the market's kernel at the peer that leads, and the right to use it |
+//! | [`Peer`] | the stack: membership, leadership, client, buyer, seller, trader |
+//! | [`event`] | what a peer tells: the record of a run |
+
+pub mod buyer;
+pub mod client;
+pub mod event;
+mod message;
+mod node;
+mod peer;
+pub mod seller;
+mod settings;
+pub mod trader;
+mod trading;
+
+pub use event::{Event, What};
+pub use message::{Body, Message, Own, Record, Sale, Snapshot, Standing, Trade};
+pub use node::{Alarm, Node};
+#[cfg(feature = "planted")]
+pub use peer::Planted;
+pub use peer::{Command, Peer, Report};
+pub use settings::{
+    BuyerSettings, OrderPolicy, Range, Role, SellerSettings, Settings, TraderSettings,
+};
+
+use machine::NodeId;
+use market::Party;
+
+/// The account of a node in the market's books.
+pub fn party(node: NodeId) -> Party {
+    Party(node.0.into())
+}

@@ -18,6 +18,8 @@
 //! the very epoch that it has promised before), a promise is durable before it is sent (S4), and
 //! any two majorities of the same voters share one.
 //! And a leader of a lower epoch cannot act on: whoever it must ask has promised a higher one.
+//! Since no counter has two leaders, *lower* and *higher* mean the counter: a voter that promised
+//! 7.9 follows a leader of 7.4, for 7.9 can no longer be granted.
 //!
 //! **The preliminary round** (Canvass) changes nothing at the voters, so a node that merely lost
 //! sight of a healthy leader disturbs nobody: it never gets a majority, and no epoch is burnt.
@@ -322,107 +324,4 @@ impl Machine for Majority {
 }
 
 #[cfg(test)]
-mod tests {
-    use machine::{Effect, Instant, Random};
-
-    use super::*;
-
-    fn voter(me: u32) -> Majority {
-        Majority::new(Settings {
-            me: NodeId(me),
-            voters: (1..=3).map(NodeId).collect(),
-            resend: Duration::from_millis(50),
-        })
-    }
-
-    fn epoch(counter: u64, node: u32) -> Epoch {
-        Epoch { counter, node: NodeId(node) }
-    }
-
-    fn step(voter: &mut Majority, input: Input<Majority>) -> Vec<String> {
-        let (mut random, mut effects) = (Random::from_seed(0), Vec::new());
-        voter.handle(input, &mut Context::new(Instant::ZERO, &mut random, &mut effects));
-        effects.iter().map(|effect: &Effect<Majority>| format!("{effect:?}")).collect()
-    }
-
-    fn from(node: u32, body: Message) -> Input<Majority> {
-        Input::Message { from: NodeId(node), body }
-    }
-
-    #[test]
-    fn a_winner_canvasses_then_prepares_then_is_granted() {
-        let mut voter = voter(3);
-        let asked = step(&mut voter, Input::Command(Command::Propose));
-        let canvass = "Send([1, 2], Canvass(Epoch { counter: 1, node: NodeId(3) }))";
-        assert_eq!(asked, [canvass, "Set(Resend, 0.050)"]);
-        let prepared = step(&mut voter, from(1, Message::Support(epoch(1, 3))));
-        assert_eq!(
-            prepared,
-            [
-                "Persist(Own, Promised(Epoch { counter: 1, node: NodeId(3) }))",
-                "Send([1, 2], Prepare(Epoch { counter: 1, node: NodeId(3) }))",
-                "Set(Resend, 0.050)"
-            ],
-            "the promise to itself goes first"
-        );
-        assert!(step(&mut voter, from(2, Message::Support(epoch(1, 3)))).is_empty(), "too late");
-        let granted = step(&mut voter, from(2, Message::Promise(epoch(1, 3))));
-        assert_eq!(
-            granted,
-            ["Clear(Resend)", "Report(Granted(Epoch { counter: 1, node: NodeId(3) }))"]
-        );
-    }
-
-    #[test]
-    fn each_counter_is_promised_to_one_node_only() {
-        let mut voter = voter(1);
-        let promised = step(&mut voter, from(2, Message::Prepare(epoch(1, 2))));
-        assert_eq!(promised.len(), 2, "persisted, then promised: {promised:?}");
-        assert!(promised[0].starts_with("Persist") && promised[1].contains("Promise"));
-        let again = step(&mut voter, from(2, Message::Prepare(epoch(1, 2))));
-        assert_eq!(again, promised[1..], "the answer may have been lost");
-        let other = step(&mut voter, from(3, Message::Prepare(epoch(1, 3))));
-        assert!(other[0].contains("Reject"), "{other:?}");
-        assert!(step(&mut voter, from(3, Message::Prepare(epoch(2, 3))))[1].contains("Promise"));
-    }
-
-    #[test]
-    fn a_promise_survives_a_restart() {
-        let mut voter = voter(1);
-        let record = Promised(epoch(4, 2));
-        assert!(step(&mut voter, Input::Replay { journal: Journal::Own, record }).is_empty());
-        assert!(step(&mut voter, from(3, Message::Prepare(epoch(4, 3))))[0].contains("Reject"));
-        assert_eq!(voter.promised(), epoch(4, 2));
-    }
-
-    #[test]
-    fn a_voter_with_a_live_leader_withholds_its_support_until_that_leader_goes() {
-        let mut voter = voter(1);
-        step(&mut voter, Input::Command(Command::Content(true)));
-        assert!(step(&mut voter, from(3, Message::Canvass(epoch(2, 3)))).is_empty());
-        assert!(step(&mut voter, from(3, Message::Prepare(epoch(2, 3)))).is_empty());
-        let support = step(&mut voter, Input::Command(Command::Content(false)));
-        assert_eq!(support, ["Send([3], Support(Epoch { counter: 2, node: NodeId(3) }))"]);
-        assert_eq!(voter.promised(), Epoch::ZERO, "support promises nothing");
-    }
-
-    #[test]
-    fn an_outbid_candidate_gives_up_and_goes_higher_next_time() {
-        let mut voter = voter(2);
-        step(&mut voter, Input::Command(Command::Propose));
-        let reject = Message::Reject { asked: epoch(1, 2), promised: epoch(7, 3) };
-        assert_eq!(
-            step(&mut voter, from(1, reject))[1],
-            "Report(Outbid(Epoch { counter: 7, node: NodeId(3) }))"
-        );
-        assert!(step(&mut voter, Input::Command(Command::Propose))[0].contains("counter: 8"));
-    }
-
-    #[test]
-    fn strangers_have_no_vote() {
-        let mut voter = voter(2);
-        step(&mut voter, Input::Command(Command::Propose));
-        assert!(step(&mut voter, from(9, Message::Support(epoch(1, 2)))).is_empty());
-        assert!(step(&mut voter, from(9, Message::Prepare(epoch(9, 9)))).is_empty());
-    }
-}
+mod tests;

@@ -51,7 +51,6 @@ impl Leadership {
         if !self.settings.voters.contains(&from) || from == self.settings.me {
             return;
         }
-        self.detector.heard(from, cx.now);
         match body {
             Message::Bully(body) => self.bully_message(from, body, cx),
             Message::Fence(body) => self.fence_input(Input::Message { from, body }, cx),
@@ -85,10 +84,12 @@ impl Leadership {
     }
 
     fn follow(&mut self, epoch: Epoch, cx: &mut Cx<'_>) {
-        if epoch < self.fence.promised() || self.epoch().is_some_and(|known| epoch < known) {
-            let highest = self.fence.highest().max(self.epoch().unwrap_or(Epoch::ZERO));
-            return cx.send(epoch.node, Message::Deposed(highest));
+        let known = self.epoch().unwrap_or(Epoch::ZERO).max(self.fence.promised());
+        if epoch.counter < known.counter {
+            return cx.send(epoch.node, Message::Deposed(known));
         }
+        // Only this counts as being heard: a leader that stepped down still says other things.
+        self.detector.heard(epoch.node, cx.now);
         if self.role != (Role::Following { epoch }) {
             self.step_down(Stepped::Outbid, cx);
             self.role = Role::Following { epoch };
@@ -106,7 +107,7 @@ impl Leadership {
     fn outbid(&mut self, higher: Epoch, cx: &mut Cx<'_>) {
         self.fence(majority::Command::Witness(higher), cx);
         if let Role::Leading { epoch, .. } = self.role
-            && epoch < higher
+            && epoch.counter < higher.counter
         {
             self.step_down(Stepped::Outbid, cx);
         }
@@ -186,7 +187,7 @@ impl Machine for Leadership {
     fn check(&self) -> Result<(), String> {
         self.fence.check()?;
         match self.role {
-            Role::Leading { epoch, .. } if epoch < self.fence.promised() => {
+            Role::Leading { epoch, .. } if epoch.counter < self.fence.promised().counter => {
                 Err(format!("leads in {epoch} but has promised {}", self.fence.promised()))
             }
             _ => Ok(()),

@@ -109,7 +109,7 @@ impl Leadership {
     /// S1: a leader that has promised a higher epoch leads no more.
     fn yield_to_promise(&mut self, cx: &mut Cx<'_>) {
         if let Role::Leading { epoch, .. } = self.role
-            && epoch < self.fence.promised()
+            && epoch.counter < self.fence.promised().counter
         {
             self.step_down(Stepped::Outbid, cx);
         }

@@ -81,7 +81,7 @@ impl Group {
                     Effect::Clear(alarm) => {
                         self.alarms.remove(&(to, alarm));
                     }
-                    Effect::Report(report) => self.reports.push((to, report)),
+                    Effect::Report { report, .. } => self.reports.push((to, report)),
                     Effect::Persist { .. } => {}
                     Effect::Snapshot { .. } | Effect::Claim(_) => unreachable!(),
                 }

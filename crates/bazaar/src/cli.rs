@@ -1,0 +1,81 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::check::CheckArgs;
+use crate::exit;
+use crate::node::NodeArgs;
+use crate::run::RunArgs;
+use crate::scenario::{Scenario, ScenarioError};
+use crate::simulate::SimArgs;
+
+/// A fault-tolerant market of isolated processes, and the bench to break and check it.
+///
+/// Without a command: `bazaar run`, a market of six peers that loses its trader half-way.
+#[derive(Debug, Parser)]
+#[command(name = "bazaar", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 pass, 1 a promise was found broken, 2 wrong usage or \
+    configuration, 3 unknown, 4 the program itself failed.")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Runs a market of isolated processes and judges it
+    Run(RunArgs),
+    /// Runs simulated markets, seed by seed, and checks their invariants
+    Sim(SimArgs),
+    /// Judges a run directory, or a bare history, from the files alone
+    Check(CheckArgs),
+    /// Shows presets and resolved scenarios
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Runs one process of a run; `bazaar run` starts these
+    #[command(hide = true)]
+    Node(NodeArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigVerb {
+    /// Lists the presets
+    Presets,
+    /// Prints the scenario that the arguments of `run` give, with every key and its comment
+    Show(RunArgs),
+}
+
+/// Runs the program with the process's own arguments.
+pub fn main() -> ExitCode {
+    // clap ends the process itself, with 2, if the arguments are wrong.
+    let verb = Cli::parse().verb.unwrap_or_else(|| Verb::Run(RunArgs::default()));
+    let result = match &verb {
+        Verb::Run(args) => crate::run::command(args),
+        Verb::Sim(args) => Ok(crate::simulate::command(args)),
+        Verb::Check(args) => crate::check::command(args),
+        Verb::Config(verb) => config(verb),
+        Verb::Node(args) => crate::node::run(args).map(|()| ExitCode::SUCCESS),
+    };
+    result.unwrap_or_else(|error| {
+        if let Some(scenario) = error.downcast_ref::<ScenarioError>() {
+            eprintln!("{scenario}");
+            return exit::USAGE.into();
+        }
+        eprintln!("error: {error:#}");
+        exit::FAILED.into()
+    })
+}
+
+fn config(verb: &ConfigVerb) -> anyhow::Result<ExitCode> {
+    match verb {
+        ConfigVerb::Presets => {
+            for (name, line) in Scenario::presets() {
+                println!("{name:<18} {line}");
+            }
+        }
+        ConfigVerb::Show(args) => print!("{}", args.resolve()?.to_toml()),
+    }
+    Ok(ExitCode::SUCCESS)
+}

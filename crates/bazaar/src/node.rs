@@ -1,0 +1,178 @@
+//! One process of a run: a peer or the directory, around the host's event loop.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use groupcast::membership::Directory;
+use host::{Application, Control, NodeSettings, Transport};
+use machine::{Incarnation, Instant, NodeId};
+use peer::{Command, Event, Node, Peer, Report, What};
+
+use crate::scenario::{self, Scenario};
+use crate::settings::{DIRECTORY, peer_settings};
+
+/// What a process of a run is told on its command line; the rest stands in the run directory.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NodeArgs {
+    /// The run directory, with scenario.toml in it
+    #[arg(long)]
+    pub run: PathBuf,
+    /// Which node; 0 is the directory
+    #[arg(long)]
+    pub node: u32,
+    /// The moment at which the run began, in nanoseconds of the machine's monotonic clock
+    #[arg(long)]
+    pub origin_ns: u64,
+    /// The tag of the run: messages of other runs are dropped
+    #[arg(long)]
+    pub cluster: u64,
+    /// Where the directory listens
+    #[arg(long)]
+    pub directory: Option<String>,
+    /// The process whose end this one shall not outlive
+    #[arg(long)]
+    pub parent: Option<u32>,
+}
+
+/// The words that the runner says to a process, a line each.
+pub mod words {
+    /// Ask for nothing new.
+    pub const WIND_DOWN: &str = "wind-down";
+    /// Resign, if it leads.
+    pub const RESIGN: &str = "resign";
+}
+
+/// Where things stand in a run directory.
+pub mod places {
+    use super::{NodeId, Path, PathBuf};
+
+    /// The market's journal, common to all peers.
+    pub fn market(run: &Path) -> PathBuf {
+        run.join("journals").join("market")
+    }
+    /// A peer's own journal.
+    pub fn own(run: &Path, node: NodeId) -> PathBuf {
+        run.join("journals").join(format!("peer-{node}"))
+    }
+    /// The events of one process, while the run goes on.
+    pub fn events(run: &Path, node: NodeId) -> PathBuf {
+        run.join("processes").join(format!("{}.jsonl", name(node)))
+    }
+    /// What a process says on standard error.
+    pub fn errors(run: &Path, node: NodeId) -> PathBuf {
+        run.join("processes").join(format!("{}.stderr", name(node)))
+    }
+    /// The address on which a process listens.
+    pub fn address(run: &Path, node: NodeId) -> PathBuf {
+        run.join("processes").join(format!("{}.address", name(node)))
+    }
+    /// The name of a process.
+    pub fn name(node: NodeId) -> String {
+        if node == super::DIRECTORY { "directory".into() } else { format!("peer-{node}") }
+    }
+}
+
+/// Runs one process until it is told to stop.
+///
+/// # Errors
+/// The scenario cannot be read, or the host cannot begin or go on.
+pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
+    let node = NodeId(args.node);
+    let scenario = Scenario::resolve("market", Some(&args.run.join("scenario.toml")), &[])?;
+    let port = match scenario.run.base_port {
+        0 => 0,
+        base => u32::from(base) + args.node,
+    };
+    let listen = SocketAddr::new(scenario.run.host, u16::try_from(port)?);
+    let peers_only = |place: PathBuf| (node != DIRECTORY).then_some(place);
+    let settings = NodeSettings {
+        node,
+        cluster: args.cluster,
+        origin_ns: args.origin_ns,
+        // Chance differs from life to life, or a restarted peer would draw the same again.
+        seed: host::entropy::seed().context("cannot draw a seed")?,
+        transport: match scenario.run.transport {
+            scenario::Transport::Tcp => Transport::Tcp,
+            scenario::Transport::Udp => Transport::Udp,
+        },
+        listen,
+        own_journal: peers_only(places::own(&args.run, node)),
+        common_journal: peers_only(places::market(&args.run)),
+        durability: match scenario.journal.durability {
+            scenario::Durability::Disk => store::Durability::Disk,
+            scenario::Durability::Memory => store::Durability::Memory,
+        },
+        known: args.directory.iter().map(|address| (DIRECTORY, address.clone())).collect(),
+        lines: Some(io::stdin().as_fd().try_clone_to_owned().context("cannot read lines")?),
+        parent: args.parent,
+    };
+    let bound = host::Node::bind(settings)?;
+    let address = bound.address().to_string();
+    publish(&places::address(&args.run, node), &address)?;
+    let machine = if node == DIRECTORY {
+        let life = Incarnation(args.origin_ns >> 32);
+        Node::Directory(Box::new(Directory::new(scenario.group.expiry, life)))
+    } else {
+        Node::Peer(Box::new(Peer::new(peer_settings(&scenario, node, address))))
+    };
+    let place = places::events(&args.run, node);
+    let events = File::options().create(true).append(true).open(&place);
+    let events = events.with_context(|| format!("cannot write events to {}", place.display()))?;
+    let mut wiring = Wiring { node, events, lines: Vec::new() };
+    bound.run(machine, &mut wiring)?;
+    Ok(())
+}
+
+/// Makes a small file appear as a whole.
+fn publish(place: &Path, text: &str) -> anyhow::Result<()> {
+    let draft = place.with_extension("draft");
+    fs::write(&draft, text).with_context(|| format!("cannot write {}", draft.display()))?;
+    fs::rename(&draft, place).with_context(|| format!("cannot write {}", place.display()))
+}
+
+/// What stands between the machine and its surroundings: reports become lines of the event file,
+/// and members that join are connected to.
+struct Wiring {
+    node: NodeId,
+    events: File,
+    lines: Vec<u8>,
+}
+
+impl Application for Wiring {
+    type Machine = Node;
+
+    fn report(&mut self, _: Instant, report: Report, control: &mut Control) {
+        let Report { at, clock, what } = report;
+        if let What::Joined { member, address, .. } = &what
+            && *member != self.node
+            && self.node != DIRECTORY
+        {
+            // The address came from that member; one that is none leads nowhere, and is on record.
+            let _ = control.connect(*member, address);
+        }
+        let event = Event { time_ns: at.as_nanos(), node: self.node, clock, what };
+        if serde_json::to_writer(&mut self.lines, &event).is_ok() {
+            self.lines.push(b'\n');
+        }
+    }
+
+    fn line(&mut self, line: &str, _: &mut Control) -> Option<Command> {
+        match line {
+            words::WIND_DOWN => Some(Command::WindDown),
+            words::RESIGN => Some(Command::Resign),
+            _ => None,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.lines.is_empty() {
+            self.events.write_all(&self.lines)?;
+            self.lines.clear();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! A live market of isolated processes: starts them, lets the scenario's faults come, shows how it
+//! goes on, ends all of them, and judges what they left behind.
+
+mod faults;
+mod outcome;
+mod processes;
+mod tails;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use host::clock::monotonic_ns;
+use view::Verdict;
+
+use crate::exit;
+use crate::scenario::Scenario;
+pub use outcome::{Outcome, market, read};
+pub use processes::Processes;
+
+/// How long the processes have to answer what is under way when the time is over.
+const WIND_DOWN_LIMIT: Duration = Duration::from_secs(3);
+/// How often the runner looks at its processes.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How often progress is shown on a terminal, and elsewhere.
+const SHOW_EVERY: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(2)];
+
+/// What `bazaar run` is told.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct RunArgs {
+    /// A scenario file, laid over its preset
+    pub scenario: Option<PathBuf>,
+    /// A named preset; see `bazaar config presets`
+    #[arg(long, short)]
+    pub preset: Option<String>,
+    /// Sets a key of the scenario, as in --set run.peers=9; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// The seed of all chance
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// How long the market trades, as in 10s
+    #[arg(long)]
+    pub duration: Option<String>,
+    /// How messages travel: tcp or udp
+    #[arg(long)]
+    pub transport: Option<String>,
+    /// The run directory, which must not exist or be empty [default: a new one under runs/]
+    #[arg(long, short)]
+    pub out: Option<PathBuf>,
+    /// Prints the summary as JSON, and nothing else, on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Shows no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+impl RunArgs {
+    /// The scenario that the arguments give.
+    ///
+    /// # Errors
+    /// All that is wrong with it, with places.
+    pub fn resolve(&self) -> Result<Scenario, crate::scenario::ScenarioError> {
+        let mut sets = self.sets.clone();
+        sets.extend(self.seed.map(|seed| format!("seed={seed}")));
+        sets.extend(self.duration.iter().map(|text| format!("run.duration={text}")));
+        sets.extend(self.transport.iter().map(|text| format!("run.transport={text}")));
+        let preset = self.preset.as_deref().unwrap_or("market");
+        let scenario = Scenario::resolve(preset, self.scenario.as_deref(), &sets)?;
+        scenario.check_ports()?;
+        Ok(scenario)
+    }
+}
+
+/// `bazaar run`.
+///
+/// # Errors
+/// The scenario is wrong, or the processes cannot be started or fail.
+pub fn command(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let scenario = args.resolve()?;
+    let directory = new_directory(args.out.as_deref())?;
+    let talk = Talk { quiet: args.quiet, terminal: std::io::stderr().is_terminal() };
+    talk.say(&format!(
+        "market of {} peers over {} for {}, seed {}; files in {}",
+        scenario.run.peers,
+        scenario.run.transport.name(),
+        crate::scenario::DurationText(scenario.run.duration),
+        scenario.seed,
+        directory.display()
+    ));
+    let outcome = run(&scenario, &directory, &talk)?;
+    if args.json {
+        println!("{}", serde_json::to_string(&outcome.summary)?);
+    } else {
+        print!("{}", outcome.summary.table());
+        println!("verdict from the files alone: bazaar check {}", directory.display());
+    }
+    Ok(match outcome.summary.verdict {
+        Verdict::Pass => ExitCode::SUCCESS,
+        Verdict::Fail => exit::BROKEN.into(),
+        Verdict::Unknown => exit::UNKNOWN.into(),
+    })
+}
+
+/// Runs a scenario in a directory, to its end or until Ctrl-C.
+///
+/// # Errors
+/// A process cannot be started or ends by itself, or a file cannot be written.
+pub fn run(scenario: &Scenario, directory: &Path, talk: &Talk) -> anyhow::Result<Outcome> {
+    let interrupt = host::Interrupt::listen().context("cannot listen for signals")?;
+    let mut processes = Processes::start(scenario, directory)?;
+    let mut plan = faults::Plan::new(scenario);
+    let end_ns = nanos(scenario.run.duration);
+    let mut shown_ns = 0;
+    while processes.now_ns() < end_ns && !interrupt.is_set() {
+        processes.look(LOOK_EVERY)?;
+        plan.carry_out(&mut processes)?;
+        let every = nanos(SHOW_EVERY[usize::from(!talk.terminal)]);
+        if processes.now_ns() >= shown_ns + every {
+            shown_ns = processes.now_ns();
+            talk.progress(&processes.progress().to_string());
+        }
+    }
+    talk.end_progress();
+    let seconds = processes.now_ns() as f64 / 1e9;
+    processes.resume_all()?;
+    processes.wind_down(WIND_DOWN_LIMIT)?;
+    let events = processes.end()?;
+    outcome::finish(scenario, directory, events, seconds)
+}
+
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A directory that is new or empty.
+///
+/// # Errors
+/// There is something in it, or it cannot be made.
+pub fn new_directory(wanted: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let directory = match wanted {
+        Some(directory) => directory.to_owned(),
+        None => {
+            let unix_seconds = std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs());
+            let id = monotonic_ns() % 1_000_000;
+            PathBuf::from("runs").join(format!("{unix_seconds}-{id:06}"))
+        }
+    };
+    std::fs::create_dir_all(&directory)
+        .with_context(|| format!("cannot make the run directory {}", directory.display()))?;
+    let mut entries = std::fs::read_dir(&directory)
+        .with_context(|| format!("cannot read the run directory {}", directory.display()))?;
+    if entries.next().is_some() {
+        bail!(
+            "the run directory {} is not empty; name another with --out, or remove what is in it; \
+             nothing was started",
+            directory.display()
+        );
+    }
+    Ok(directory)
+}
+
+/// What is said while a run goes on, all of it on standard error.
+#[derive(Debug, Clone, Copy)]
+pub struct Talk {
+    /// Nothing at all.
+    pub quiet: bool,
+    /// Whether a line may be written over.
+    pub terminal: bool,
+}
+
+impl Talk {
+    fn say(&self, line: &str) {
+        if !self.quiet {
+            eprintln!("{line}");
+        }
+    }
+
+    fn progress(&self, line: &str) {
+        match (self.quiet, self.terminal) {
+            (true, _) => {}
+            (false, true) => {
+                eprint!("\r\x1b[K{line}");
+                let _ = std::io::stderr().flush();
+            }
+            (false, false) => eprintln!("{line}"),
+        }
+    }
+
+    fn end_progress(&self) {
+        if self.terminal && !self.quiet {
+            eprintln!();
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What a run leaves behind, and the verdict over it from the files alone.
+
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter};
+use std::path::Path;
+
+use anyhow::Context as _;
+use judge::{Judgement, RunFiles};
+use market::Kernel;
+use peer::{Record, Snapshot};
+use serde::Serialize;
+use view::lines::Tail;
+use view::{Event, Facts, Summary, history};
+
+use crate::node::places;
+use crate::scenario::Scenario;
+use crate::settings::{DIRECTORY, roles};
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its figures and its verdict.
+    pub summary: Summary,
+    /// All events, in order of time.
+    pub events: Vec<Event>,
+}
+
+/// Writes the files of a run, then judges them.
+pub(super) fn finish(
+    scenario: &Scenario,
+    directory: &Path,
+    events: Vec<Event>,
+    seconds: f64,
+) -> anyhow::Result<Outcome> {
+    write_lines(&directory.join("events.jsonl"), &events)?;
+    let history = history::from_events(&events);
+    let file = create(&directory.join("history.jsonl"))?;
+    history::write(file, &history).context("cannot write history.jsonl")?;
+    for (name, text) in view::texts(&events, unix_ns_at_origin(seconds)) {
+        let place = directory.join(format!("{name}.txt"));
+        fs::write(&place, text).with_context(|| format!("cannot write {}", place.display()))?;
+    }
+    let topology = serde_json::to_string_pretty(&Topology::of(scenario, &events))?;
+    fs::write(directory.join("topology.json"), topology).context("cannot write topology.json")?;
+    let run = RunFiles { events, history, market: market(directory)? };
+    let judgement = judge::judge(&run);
+    let summary = summarise(scenario, &run, &judgement, seconds);
+    let text = serde_json::to_string(&summary)? + "\n";
+    fs::write(directory.join("summary.json"), text).context("cannot write summary.json")?;
+    // All of it stands in events.jsonl now.
+    fs::remove_dir_all(directory.join("processes")).context("cannot remove the parts of a run")?;
+    Ok(Outcome { summary, events: run.events })
+}
+
+fn summarise(scenario: &Scenario, run: &RunFiles, judgement: &Judgement, seconds: f64) -> Summary {
+    let facts = Facts {
+        preset: scenario.preset.clone(),
+        seed: scenario.seed,
+        seconds,
+        totals: run.market.as_ref().map(Kernel::totals),
+        oversold: judgement.oversold,
+        undersold: judgement.undersold,
+        verdict: judgement.verdict,
+        violations: judgement.violations(),
+    };
+    Summary::tally(&run.events, facts)
+}
+
+/// What a run directory holds, for its judge.
+///
+/// # Errors
+/// A file is missing or cannot be read.
+pub fn read(directory: &Path) -> anyhow::Result<RunFiles> {
+    let open = |name: &str| {
+        let place = directory.join(name);
+        let file = File::open(&place);
+        file.map(BufReader::new).with_context(|| format!("cannot open {}", place.display()))
+    };
+    let events = view::lines::read(open("events.jsonl")?, Tail::Whole, "an event");
+    let history = history::read(open("history.jsonl")?);
+    Ok(RunFiles {
+        events: events.with_context(|| directory.join("events.jsonl").display().to_string())?,
+        history: history.with_context(|| directory.join("history.jsonl").display().to_string())?,
+        market: market(directory)?,
+    })
+}
+
+/// The market as its journal holds it; none if nothing was ever written there.
+///
+/// # Errors
+/// The journal is damaged, or is not one of a market.
+pub fn market(directory: &Path) -> anyhow::Result<Option<Kernel>> {
+    let place = places::market(directory);
+    let contents = store::read(&place).context("cannot read the market's journal")?;
+    let Some(contents) = contents else { return Ok(None) };
+    let Some(bytes) = contents.snapshot else { return Ok(None) };
+    let not_ours = || format!("{} does not hold a market", place.display());
+    let mut kernel = match wire::from_bytes(&bytes).with_context(not_ours)? {
+        Snapshot::Market(kernel) => *kernel,
+        Snapshot::Own(_) => anyhow::bail!(not_ours()),
+    };
+    for record in &contents.records {
+        match wire::from_bytes(record).with_context(not_ours)? {
+            Record::Entry(entry) => {
+                kernel.apply(&entry);
+            }
+            Record::Promised(_) => anyhow::bail!(not_ours()),
+        }
+    }
+    Ok(Some(kernel))
+}
+
+fn create(place: &Path) -> anyhow::Result<BufWriter<File>> {
+    let file = File::create(place).with_context(|| format!("cannot write {}", place.display()))?;
+    Ok(BufWriter::new(file))
+}
+
+fn write_lines(place: &Path, events: &[Event]) -> anyhow::Result<()> {
+    let written = view::lines::write(create(place)?, events);
+    written.with_context(|| format!("cannot write {}", place.display()))
+}
+
+/// The wall clock at the moment at which the run began.
+fn unix_ns_at_origin(seconds: f64) -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let run = std::time::Duration::from_secs_f64(seconds.max(0.0));
+    now.map_or(0, |now| super::nanos(now.saturating_sub(run)))
+}
+
+/// Who is there and who talks to whom.
+#[derive(Debug, Serialize)]
+struct Topology {
+    overlay: &'static str,
+    nodes: Vec<TopologyNode>,
+}
+
+#[derive(Debug, Serialize)]
+struct TopologyNode {
+    id: u32,
+    name: String,
+    role: String,
+    address: Option<String>,
+    neighbours: Vec<u32>,
+}
+
+impl Topology {
+    fn of(scenario: &Scenario, events: &[Event]) -> Self {
+        let mut addresses = std::collections::BTreeMap::new();
+        for event in events {
+            if let view::What::Joined { member, address, .. } = &event.what {
+                addresses.insert(*member, address.clone());
+            }
+        }
+        let roles = roles(scenario);
+        let all: Vec<u32> = (0..=scenario.run.peers).collect();
+        let node = |&id: &u32| {
+            let node = machine::NodeId(id);
+            let role = match (id as usize).checked_sub(1).and_then(|place| roles.get(place)) {
+                Some(role) => role.name(),
+                None => "directory",
+            };
+            let others = all.iter().copied().filter(|&other| other != id);
+            TopologyNode {
+                id,
+                name: places::name(node),
+                role: role.to_owned(),
+                address: addresses.get(&node).cloned().filter(|_| node != DIRECTORY),
+                neighbours: others.collect(),
+            }
+        };
+        Self { overlay: "full mesh", nodes: all.iter().map(node).collect() }
+    }
+}

@@ -1,0 +1,272 @@
+//! The processes of a run: the directory and the peers, each a child of this one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use host::children::Children;
+use host::clock::monotonic_ns;
+use machine::NodeId;
+use market::RequestId;
+use view::{Event, Fault, Progress, What};
+
+use super::faults::applies;
+use super::nanos;
+use super::tails::Tail;
+use crate::node::{places, words};
+use crate::scenario::Scenario;
+use crate::settings::DIRECTORY;
+
+/// How long a process may take until it listens.
+const LISTEN_LIMIT: Duration = Duration::from_secs(10);
+/// How long a process may take to end when it is asked to.
+const END_GRACE: Duration = Duration::from_secs(5);
+/// How often a file that must appear is looked for.
+const APPEAR_LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// A run's processes. All are killed when the value is dropped, in a panic too.
+#[derive(Debug)]
+pub struct Processes {
+    directory: PathBuf,
+    peers: u32,
+    origin_ns: u64,
+    cluster: u64,
+    directory_address: String,
+    children: Children,
+    tails: BTreeMap<NodeId, Tail>,
+    paused: BTreeSet<NodeId>,
+    progress: Progress,
+    /// What clients asked for and were not told.
+    under_way: BTreeMap<NodeId, BTreeSet<RequestId>>,
+    faults: Vec<Event>,
+}
+
+impl Processes {
+    /// Writes down the scenario and starts all of its processes.
+    ///
+    /// # Errors
+    /// A file cannot be written, or a process cannot be started.
+    pub fn start(scenario: &Scenario, directory: &Path) -> anyhow::Result<Self> {
+        let cannot = || format!("cannot write to the run directory {}", directory.display());
+        fs::write(directory.join("scenario.toml"), scenario.to_toml()).with_context(cannot)?;
+        fs::create_dir_all(directory.join("processes")).with_context(cannot)?;
+        fs::create_dir_all(places::market(directory)).with_context(cannot)?;
+        let mut processes = Self {
+            directory: directory.to_owned(),
+            peers: scenario.run.peers,
+            origin_ns: monotonic_ns(),
+            cluster: host::entropy::seed().context("cannot draw the tag of the run")?,
+            directory_address: String::new(),
+            children: Children::default(),
+            tails: BTreeMap::new(),
+            paused: BTreeSet::new(),
+            progress: Progress::default(),
+            under_way: BTreeMap::new(),
+            faults: Vec::new(),
+        };
+        processes.spawn(DIRECTORY)?;
+        processes.directory_address = processes.wait_for_address(DIRECTORY)?;
+        for node in 1..=processes.peers {
+            processes.spawn(NodeId(node))?;
+        }
+        Ok(processes)
+    }
+
+    /// Nanoseconds since the run began.
+    pub fn now_ns(&self) -> u64 {
+        monotonic_ns().saturating_sub(self.origin_ns)
+    }
+
+    /// How it goes.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    fn spawn(&mut self, node: NodeId) -> anyhow::Result<()> {
+        let program = std::env::current_exe().context("cannot find this program's own file")?;
+        let mut command = Command::new(program);
+        command.arg("node").arg("--run").arg(&self.directory);
+        command.args(["--node", &node.to_string()]);
+        command.args(["--origin-ns", &self.origin_ns.to_string()]);
+        command.args(["--cluster", &self.cluster.to_string()]);
+        command.args(["--parent", &std::process::id().to_string()]);
+        if node != DIRECTORY {
+            command.args(["--directory", &self.directory_address]);
+        }
+        command.stdout(Stdio::null());
+        let errors = places::errors(&self.directory, node);
+        self.children.spawn(&places::name(node), command, &errors)?;
+        let tail = || Tail::new(&places::events(&self.directory, node));
+        self.tails.entry(node).or_insert_with(tail);
+        Ok(())
+    }
+
+    fn wait_for_address(&mut self, node: NodeId) -> anyhow::Result<String> {
+        let place = places::address(&self.directory, node);
+        let limit_ns = monotonic_ns() + nanos(LISTEN_LIMIT);
+        loop {
+            match fs::read_to_string(&place) {
+                Ok(address) => return Ok(address),
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot read {}", place.display()));
+                }
+                Err(_) if monotonic_ns() > limit_ns => {
+                    bail!("{} does not listen after {LISTEN_LIMIT:?}", places::name(node));
+                }
+                Err(_) => self.look(APPEAR_LOOK_EVERY)?,
+            }
+        }
+    }
+
+    /// Reads what the processes wrote, waiting up to `limit` for one to end.
+    ///
+    /// # Errors
+    /// A process ended that should not have, or an event file cannot be read.
+    pub fn look(&mut self, limit: Duration) -> anyhow::Result<()> {
+        let ended = self.children.ended(Some(limit))?;
+        self.read_tails()?;
+        match ended.first() {
+            Some((name, status)) => bail!(
+                "the process {name} ended by itself ({status}): {}",
+                last_words(&self.directory.join("processes").join(format!("{name}.stderr")))
+            ),
+            None => Ok(()),
+        }
+    }
+
+    fn read_tails(&mut self) -> anyhow::Result<()> {
+        for (node, tail) in &mut self.tails {
+            let events = tail.read();
+            let events =
+                events.with_context(|| format!("the events of {}", places::name(*node)))?;
+            for event in events {
+                self.progress.feed(&event);
+                let under_way = self.under_way.entry(*node).or_default();
+                match event.what {
+                    What::Asked { request, .. } => {
+                        under_way.insert(request);
+                    }
+                    What::Answered { request, .. } | What::Abandoned { request, .. } => {
+                        under_way.remove(&request);
+                    }
+                    // What an earlier life asked for is nobody's any more.
+                    What::Started { .. } => under_way.clear(),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Does something to a process, if it is there to have it done.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn strike(&mut self, fault: Fault, target: NodeId) -> anyhow::Result<()> {
+        let name = places::name(target);
+        let is_running = self.children.id(&name).is_some();
+        if !applies(fault, target, is_running, self.paused.contains(&target)) {
+            return Ok(());
+        }
+        let what = What::Fault { fault, target };
+        let event = Event { time_ns: self.now_ns(), node: DIRECTORY, clock: None, what };
+        match fault {
+            Fault::Kill => {
+                self.children.kill(&name)?;
+                self.paused.remove(&target);
+                self.wait_for_end(&name)?;
+            }
+            Fault::Pause => {
+                self.children.pause(&name)?;
+                self.paused.insert(target);
+            }
+            Fault::Resume => {
+                self.children.resume(&name)?;
+                self.paused.remove(&target);
+            }
+            Fault::Restart => self.spawn(target)?,
+            Fault::Resign => self.children.send_line(&name, words::RESIGN)?,
+        }
+        self.progress.feed(&event);
+        self.faults.push(event);
+        Ok(())
+    }
+
+    /// Waits until a process that was killed is gone.
+    fn wait_for_end(&mut self, name: &str) -> anyhow::Result<()> {
+        loop {
+            for (ended, status) in self.children.ended(Some(END_GRACE))? {
+                if ended == name {
+                    return Ok(());
+                }
+                bail!("the process {ended} ended by itself ({status})");
+            }
+        }
+    }
+
+    /// Lets paused processes go on.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn resume_all(&mut self) -> anyhow::Result<()> {
+        for node in std::mem::take(&mut self.paused) {
+            self.children.resume(&places::name(node))?;
+        }
+        Ok(())
+    }
+
+    /// Has the peers ask for nothing new, and waits until all that is under way is answered, at
+    /// most for `limit`.
+    ///
+    /// # Errors
+    /// A process ended that should not have.
+    pub fn wind_down(&mut self, limit: Duration) -> anyhow::Result<()> {
+        for node in 1..=self.peers {
+            let name = places::name(NodeId(node));
+            if self.children.id(&name).is_some() {
+                self.children.send_line(&name, words::WIND_DOWN)?;
+            }
+        }
+        let limit_ns = self.now_ns() + nanos(limit);
+        loop {
+            // What was asked before the word came must have been read.
+            self.look(Duration::from_millis(20))?;
+            let running = |node: &NodeId| self.children.id(&places::name(*node)).is_some();
+            let busy = self.under_way.iter().any(|(node, ids)| running(node) && !ids.is_empty());
+            if !busy || self.now_ns() > limit_ns {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends all processes. The events of all of them, and of the faults, in order of time.
+    ///
+    /// # Errors
+    /// The system refuses, or an event file cannot be read.
+    pub fn end(mut self) -> anyhow::Result<Vec<Event>> {
+        self.children.terminate_all(END_GRACE)?;
+        let mut files = vec![std::mem::take(&mut self.faults)];
+        for node in (0..=self.peers).map(NodeId) {
+            let place = places::events(&self.directory, node);
+            let cannot = || format!("cannot read {}", place.display());
+            let file = fs::File::open(&place).with_context(cannot)?;
+            let events = view::lines::read(
+                std::io::BufReader::new(file),
+                view::lines::Tail::MayBeTorn,
+                "an event",
+            );
+            files.push(events.with_context(cannot)?);
+        }
+        Ok(view::merge(files))
+    }
+}
+
+/// What a process said before it ended.
+fn last_words(place: &Path) -> String {
+    let text = fs::read_to_string(place).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(5)..].join(" / ")
+}

@@ -1,0 +1,95 @@
+//! Keys that hold one of a few words.
+
+use super::setting::choices;
+
+choices! {
+    /// How messages travel.
+    pub enum Transport {
+        /// One stream a pair of processes.
+        Tcp = "tcp",
+        /// Datagrams, and a stream that only tells of a process's end.
+        Udp = "udp",
+    }
+
+    /// What the peers are that are neither counted as buyers nor as sellers.
+    pub enum OtherRoles {
+        /// Buyers and sellers at once.
+        Both = "both",
+        /// Buyers.
+        Buyer = "buyer",
+        /// Neither: they are there to vote and to lead.
+        Bystander = "bystander",
+        /// Sellers.
+        Seller = "seller",
+        /// Each a buyer or a seller, equally likely.
+        Random = "random",
+    }
+
+    /// Which peer gets which role.
+    pub enum Deal {
+        /// Buyers first, then sellers, then the others.
+        InOrder = "in_order",
+        /// The same roles, dealt by chance.
+        Shuffled = "shuffled",
+    }
+
+    /// Whose goods are sold first.
+    pub enum SellerChoice {
+        /// Those deposited first.
+        Oldest = "oldest",
+        /// Those with the lowest price.
+        Cheapest = "cheapest",
+        /// Any, equally likely.
+        Random = "random",
+        /// Those whose deposit happened before the others'.
+        Vector = "vector",
+    }
+
+    /// The order in which a trader serves.
+    pub enum Order {
+        /// As orders arrive; no vector clocks travel.
+        Arrival = "arrival",
+        /// By vector clock: what happened before is served before.
+        Vector = "vector",
+    }
+
+    /// What a former trader becomes.
+    pub enum ReturnAs {
+        /// What it was before.
+        Same = "same",
+        /// A buyer or a seller, equally likely.
+        Random = "random",
+    }
+
+    /// What makes the winner of an election a leader.
+    pub enum Fence {
+        /// Promises of a majority for a higher epoch.
+        Majority = "majority",
+    }
+
+    /// Who starts an election when the trader is lost.
+    pub enum Initiator {
+        /// Every peer that notices.
+        Every = "every",
+        /// One of the others, by chance.
+        Random = "random",
+        /// The one with the lowest number.
+        Lowest = "lowest",
+        /// The one with the highest number.
+        Highest = "highest",
+    }
+
+    /// How the market passes to the next trader.
+    pub enum Handover {
+        /// Through a journal in a common place.
+        File = "file",
+    }
+
+    /// What a confirmed write outlives.
+    pub enum Durability {
+        /// The loss of power.
+        Disk = "disk",
+        /// The death of any process, not that of the machine.
+        Memory = "memory",
+    }
+}

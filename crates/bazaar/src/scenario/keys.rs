@@ -1,0 +1,204 @@
+//! The keys of every section, their types, their bounds, and the reason for those.
+//!
+//! A field's comment is also the comment of its key in the text of a scenario.
+
+use std::net::IpAddr;
+use std::num::NonZeroU64;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use market::Good;
+use market::limits::{BASIS_POINTS_ALL, QUANTITY_MAX};
+
+use super::choice::{
+    Deal, Durability, Fence, Handover, Initiator, Order, OtherRoles, ReturnAs, SellerChoice,
+    Transport,
+};
+use super::setting::tables;
+use super::value::{Between, FirstTrader, Probability};
+
+/// Bounds of everything that happens again and again.
+const PERIOD: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
+const PERIOD_WHY: &str = "a timer is slow enough to leave time for work, and fast enough to be of \
+                          use in a run";
+
+tables! {
+    /// The run itself.
+    pub struct Run {
+        /// How long the market trades.
+        #[within(
+            Duration::from_millis(10)..=Duration::from_secs(86_400),
+            "a run needs time for an election, and its events need room on the disk"
+        )]
+        pub duration: Duration,
+        /// How messages travel: "tcp" or "udp".
+        pub transport: Transport,
+        /// The address on which all processes listen; one of the loopback.
+        pub host: IpAddr,
+        /// The directory listens on this port, and peer n on this port + n; 0 means any free ports.
+        pub base_port: u16,
+        /// How many peers there are, numbered from 1.
+        #[within(
+            3..=100,
+            "a market needs at least 3 peers, so that a majority outlives the loss of one, and one \
+             machine carries at most 100"
+        )]
+        pub peers: u32,
+    }
+
+    /// Who buys and who sells. A peer does neither while it is the trader.
+    pub struct Roles {
+        /// How many peers only buy.
+        pub buyers: u32,
+        /// How many peers only sell.
+        pub sellers: u32,
+        /// What the remaining peers are: "both", "buyer", "seller", "bystander", or "random": each
+        /// of them a buyer or a seller by chance.
+        pub others: OtherRoles,
+        /// Who gets which: "in_order": peer 1 and on are the buyers, then come the sellers, then
+        /// the others; "shuffled": the same roles, dealt by chance.
+        pub deal: Deal,
+    }
+
+    /// What is traded, and by which rules.
+    pub struct Trade {
+        /// The names of the goods.
+        pub goods: Vec<Good>,
+        /// What the trader keeps of every sale, in hundredths of a percent.
+        #[within(
+            0..=BASIS_POINTS_ALL,
+            "a trader keeps at least nothing, and at most all of the price"
+        )]
+        pub commission_basis_points: u16,
+        /// Whose goods are sold first: the "oldest", the "cheapest", "random" ones, or by "vector"
+        /// clock those whose deposit happened before the others'.
+        pub seller_choice: SellerChoice,
+        /// The order in which the trader serves: by "arrival", or by "vector" clock, which then
+        /// travels in every message: what happened before is served before.
+        pub order: Order,
+        /// How long a buyer or seller waits for an answer before it asks again.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub resend: Duration,
+    }
+
+    /// How buyers behave.
+    pub struct Buyer {
+        /// Units in one order.
+        pub quantity: Between<u32>,
+        /// The highest unit price that a buyer pays, in minor units; 0 means any.
+        pub limit: Option<NonZeroU64>,
+        /// Whether a buyer takes a part of what it ordered, if there is no more.
+        pub partial: bool,
+        /// How long a buyer pauses before an order.
+        pub think: Between<Duration>,
+        /// The chance that a buyer buys again at once after a purchase, without a pause.
+        pub buy_probability: Probability,
+        /// The purchases after which a buyer leaves; 0 means that it stays to the end.
+        pub purchases: Option<NonZeroU64>,
+        /// Whether a buyer looks for another good when one is not to be had.
+        pub retry_other_good: bool,
+    }
+
+    /// How sellers behave.
+    pub struct Seller {
+        /// Units in one deposit.
+        pub stock: Between<u32>,
+        /// Unit price of a deposit, in minor units.
+        pub price: Between<u64>,
+        /// Whether a seller picks another good and deposits it when all it had is sold.
+        pub restock_at_zero: bool,
+        /// Units that a seller deposits again and again; 0 means none.
+        #[within(0..=QUANTITY_MAX, "the market takes no more in one deposit")]
+        pub accrue_goods: u32,
+        /// How often it deposits them.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub accrue_every: Duration,
+        /// The chance that a seller picks another good and deposits it before all is sold.
+        pub update_probability: Probability,
+        /// How often that chance comes.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub update_every: Duration,
+        /// How often it asks the trader what is left, lest a notice was lost.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub inquire_every: Duration,
+    }
+
+    /// How a trader comes and goes.
+    pub struct Trader {
+        /// The first trader: "elected", or the number of a peer, which is appointed.
+        pub first: FirstTrader,
+        /// The chance that a trader resigns at the end of a quantum; 0 means never.
+        pub resign_probability: Probability,
+        /// How long a quantum lasts.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub resign_quantum: Duration,
+        /// The sales after which a trader resigns; 0 means none.
+        pub resign_after_sales: Option<NonZeroU64>,
+        /// Whether a trader that resigned or failed yields to all others in the next election.
+        pub bar_last_trader: bool,
+        /// What a trader that resigned becomes: the "same" as before, or a "random" one of buyer
+        /// and seller.
+        pub return_as: ReturnAs,
+    }
+
+    /// How peers watch each other and elect.
+    pub struct Group {
+        /// How often a process shows that it is alive.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub heartbeat_period: Duration,
+        /// The silence after which it is suspected. A process that ends is suspected at once.
+        #[within(
+            Duration::from_millis(1)..=Duration::from_secs(60),
+            "a trader that hangs halts trade until it is noticed, so this is short, and not zero"
+        )]
+        pub heartbeat_limit: Duration,
+        /// How long a candidate waits for the answer of a higher peer that is connected.
+        #[within(
+            Duration::from_millis(1)..=Duration::from_secs(60),
+            "a peer needs time to answer, and trade halts while a candidate waits"
+        )]
+        pub answer_limit: Duration,
+        /// How long a request for a promise waits for its answer before it is sent again.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub resend: Duration,
+        /// What makes the winner of an election the trader: the promises of a "majority".
+        pub fence: Fence,
+        /// Who starts an election when the trader is lost: "every" peer that sees it, or only a
+        /// "random" one, the "lowest" or the "highest".
+        pub initiator: Initiator,
+        /// How often a peer announces itself to the directory.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub announce_period: Duration,
+        /// The time without an announcement after which the directory strikes a peer off.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub expiry: Duration,
+    }
+
+    /// How the market outlives its traders.
+    pub struct Journal {
+        /// How the market passes to the next trader: through a "file" in a common place.
+        pub handover: Handover,
+        /// What a confirmed sale outlives: with "disk" the loss of power, with "memory" the death
+        /// of any process.
+        pub durability: Durability,
+        /// After how many records a snapshot replaces them.
+        #[within(
+            1..=1_000_000,
+            "a snapshot replaces at least one record, and reading more than a million takes long"
+        )]
+        pub snapshot_every: u32,
+    }
+
+    /// What is refused so that nothing grows without bound.
+    pub struct Limits {
+        /// Orders that may wait at a trader.
+        #[within(
+            1..=1_000_000,
+            "a trader takes at least one order, and more than a million fill its memory"
+        )]
+        pub pending_orders: u32,
+        /// The silence after which a client's session ends, and with it the memory of its answers.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub session_idle: Duration,
+    }
+}

@@ -1,0 +1,142 @@
+//! The configuration of a run: one tree of types, read from layers of TOML text.
+//!
+//! A preset comes first, a scenario file is laid over it, and single keys given on the command
+//! line over both. Whatever is wrong is told with its place, its reason and how to mend it, and
+//! all of it at once.
+//!
+//! ```
+//! use bazaar::scenario::Scenario;
+//!
+//! let sets = ["run.peers=9".to_owned(), "trader.first=2".to_owned()];
+//! let scenario = Scenario::resolve("market", None, &sets)?;
+//! assert_eq!(scenario.run.peers, 9);
+//!
+//! let wrong = Scenario::resolve("market", None, &["run.peeers=9".to_owned()]).unwrap_err();
+//! assert_eq!(
+//!     wrong.problems[0].to_string(),
+//!     "--set: run.peeers: there is no such key; did you mean run.peers?"
+//! );
+//! # Ok::<(), bazaar::scenario::ScenarioError>(())
+//! ```
+
+mod check;
+mod choice;
+mod duration;
+mod fault;
+mod keys;
+mod layers;
+mod plain;
+mod ports;
+mod preset;
+mod problem;
+mod setting;
+mod suggest;
+mod text;
+mod tree;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+pub use choice::{
+    Deal, Durability, Fence, Handover, Initiator, Order, OtherRoles, ReturnAs, SellerChoice,
+    Transport,
+};
+pub use duration::{DurationText, WrongDuration};
+pub use fault::{Action, Fault};
+pub use keys::{Buyer, Group, Journal, Limits, Roles, Run, Seller, Trade, Trader};
+pub use problem::{Problem, ScenarioError};
+pub use suggest::suggest;
+pub use tree::Place;
+pub use value::{Between, FirstTrader, Probability, Share, Target};
+
+use problem::Problems;
+use setting::{Cursor, Setting, Written, tables};
+
+tables! {
+    /// All that is settled before a run begins.
+    pub struct Scenario {
+        /// The preset under this scenario.
+        pub preset: String,
+        /// Seed of all chance: the same seed gives the same draws.
+        pub seed: u64,
+        /// What goes wrong. Each is { at, do, who, for }: at a share of the run ("50%") or a time
+        /// ("5s"), kill, pause, resume, restart or resign the "trader" or a peer by its number; a
+        /// killed peer is started again after "for", and a paused one goes on.
+        pub fault: Vec<Fault>,
+        /// The run itself.
+        pub run: Run,
+        /// Who buys and who sells. A peer does neither while it is the trader.
+        pub roles: Roles,
+        /// What is traded, and by which rules.
+        pub trade: Trade,
+        /// How buyers behave.
+        pub buyer: Buyer,
+        /// How sellers behave.
+        pub seller: Seller,
+        /// How a trader comes and goes.
+        pub trader: Trader,
+        /// How peers watch each other and elect.
+        pub group: Group,
+        /// How the market outlives its traders.
+        pub journal: Journal,
+        /// What is refused so that nothing grows without bound.
+        pub limits: Limits,
+    }
+}
+
+impl Scenario {
+    /// Reads a scenario: a preset, under a file, under `KEY=VALUE` settings, each laid over the
+    /// one before.
+    ///
+    /// The file or a setting may name another preset (`preset = "market"`). The value of a setting
+    /// is TOML, or a bare word.
+    ///
+    /// # Errors
+    /// All that is wrong, with places. Nothing is changed.
+    pub fn resolve(
+        preset: &str,
+        file: Option<&Path>,
+        sets: &[String],
+    ) -> Result<Self, ScenarioError> {
+        let file = file.map(layers::read_file).transpose()?;
+        Self::resolve_layers(preset, file, sets)
+    }
+
+    fn resolve_layers(
+        preset: &str,
+        file: Option<Place>,
+        sets: &[String],
+    ) -> Result<Self, ScenarioError> {
+        let tree = layers::merge(preset, file, sets)?;
+        let mut problems = Problems::default();
+        let cursor = Cursor { path: String::new(), node: &tree };
+        let scenario = Self::read(&cursor, &mut problems);
+        let scenario = problems.finish(scenario)?;
+        check::check(&scenario, &tree).finish(Some(scenario))
+    }
+
+    /// The scenario as TOML, with every key and its comment. Resolving it gives an equal scenario.
+    pub fn to_toml(&self) -> String {
+        let header = "# A resolved scenario, with every key. To run it again: bazaar run FILE\n";
+        match self.written() {
+            Written::Table(entries) => header.to_owned() + &text::document(&entries),
+            Written::Value(_) | Written::List(_) | Written::Absent => header.to_owned(),
+        }
+    }
+
+    /// The name of every preset, and what it is, in a line.
+    pub fn presets() -> Vec<(&'static str, &'static str)> {
+        preset::all()
+    }
+
+    /// Checks that the addresses of this scenario can be listened on now.
+    ///
+    /// # Errors
+    /// A port is in use, or the host is no address of this machine. Nothing is left open.
+    pub fn check_ports(&self) -> Result<(), ScenarioError> {
+        Ok(ports::check(&self.run)?)
+    }
+}

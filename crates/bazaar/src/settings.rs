@@ -1,0 +1,166 @@
+//! From a scenario to what each process is told.
+
+use std::time::Duration;
+
+use groupcast::leadership::{self, First};
+use groupcast::membership;
+use machine::{NodeId, Random};
+use market::{Kernel, Money, Rules};
+use peer::{BuyerSettings, OrderPolicy, Range, Role, SellerSettings, Settings, TraderSettings};
+
+use crate::scenario::{
+    Between, Deal, FirstTrader, Initiator, Order, OtherRoles, ReturnAs, Scenario, SellerChoice,
+};
+
+/// The node that introduces all others to each other.
+pub const DIRECTORY: NodeId = NodeId(0);
+
+/// The role of each peer, in order from peer 1: the same at every process of the run.
+pub fn roles(scenario: &Scenario) -> Vec<Role> {
+    let mut random = Random::fork(scenario.seed, u64::MAX);
+    let (buyer, seller) = (Role { buys: true, sells: false }, Role { buys: false, sells: true });
+    let roles = &scenario.roles;
+    let mut dealt: Vec<Role> = Vec::new();
+    for place in 0..scenario.run.peers {
+        dealt.push(match roles.others {
+            _ if place < roles.buyers => buyer,
+            _ if place - roles.buyers < roles.sellers => seller,
+            OtherRoles::Both => Role { buys: true, sells: true },
+            OtherRoles::Buyer => buyer,
+            OtherRoles::Seller => seller,
+            OtherRoles::Bystander => Role { buys: false, sells: false },
+            OtherRoles::Random if random.chance(0.5) => buyer,
+            OtherRoles::Random => seller,
+        });
+    }
+    if roles.deal == Deal::Shuffled {
+        for last in (1..dealt.len()).rev() {
+            dealt.swap(last, random.below(last as u64 + 1) as usize);
+        }
+    }
+    dealt
+}
+
+/// What the peer `me`, which listens on `address`, is told.
+pub fn peer_settings(scenario: &Scenario, me: NodeId, address: String) -> Settings {
+    let (buyer, seller, group) = (&scenario.buyer, &scenario.seller, &scenario.group);
+    let bystander = Role { buys: false, sells: false };
+    let role = (me.0 as usize).checked_sub(1).and_then(|place| roles(scenario).get(place).copied());
+    Settings {
+        membership: membership::Settings {
+            me,
+            directory: DIRECTORY,
+            address,
+            period: group.announce_period,
+        },
+        leadership: leadership::Settings {
+            me,
+            voters: (1..=scenario.run.peers).map(NodeId).collect(),
+            heartbeat_period: group.heartbeat_period,
+            heartbeat_limit: group.heartbeat_limit,
+            answer_limit: group.answer_limit,
+            resend: group.resend,
+            initiator: match group.initiator {
+                Initiator::Every => leadership::Initiator::Every,
+                Initiator::Random => leadership::Initiator::Random,
+                Initiator::Lowest => leadership::Initiator::Lowest,
+                Initiator::Highest => leadership::Initiator::Highest,
+            },
+            first: match scenario.trader.first {
+                FirstTrader::Elected => First::Elected,
+                FirstTrader::Appointed(node) => First::Appointed(node),
+            },
+            bar_last_leader: scenario.trader.bar_last_trader,
+        },
+        goods: scenario.trade.goods.clone(),
+        role: role.unwrap_or(bystander),
+        buyer: BuyerSettings {
+            quantity: range(buyer.quantity),
+            limit: buyer.limit.map(|limit| Money(limit.get())),
+            partial: buyer.partial,
+            think: range(buyer.think),
+            buy_probability: buyer.buy_probability.get(),
+            purchases: buyer.purchases.map_or(0, |count| count.get()),
+            retry_other_good: buyer.retry_other_good,
+        },
+        seller: SellerSettings {
+            stock: range(seller.stock),
+            price: range(seller.price),
+            restock_at_zero: seller.restock_at_zero,
+            accrue_goods: seller.accrue_goods,
+            accrue_every: if seller.accrue_goods == 0 {
+                Duration::ZERO
+            } else {
+                seller.accrue_every
+            },
+            update_probability: seller.update_probability.get(),
+            update_every: if seller.update_probability.get() == 0.0 {
+                Duration::ZERO
+            } else {
+                seller.update_every
+            },
+            inquire_every: seller.inquire_every,
+        },
+        trader: trader_settings(scenario),
+        return_as_random: scenario.trader.return_as == ReturnAs::Random,
+        resend: scenario.trade.resend,
+    }
+}
+
+fn trader_settings(scenario: &Scenario) -> TraderSettings {
+    let (trade, trader) = (&scenario.trade, &scenario.trader);
+    let rules = Rules {
+        commission_basis_points: trade.commission_basis_points,
+        choice: match trade.seller_choice {
+            SellerChoice::Oldest => market::SellerChoice::Oldest,
+            SellerChoice::Cheapest => market::SellerChoice::Cheapest,
+            SellerChoice::Random => market::SellerChoice::Random,
+            SellerChoice::Vector => market::SellerChoice::Vector,
+        },
+    };
+    TraderSettings {
+        founding: Kernel::new(rules).expect("a scenario's commission is no more than the price"),
+        order: match trade.order {
+            Order::Arrival => OrderPolicy::Arrival,
+            Order::Vector => OrderPolicy::Vector,
+        },
+        resign_probability: trader.resign_probability.get(),
+        resign_quantum: if trader.resign_probability.get() == 0.0 {
+            Duration::ZERO
+        } else {
+            trader.resign_quantum
+        },
+        resign_after_sales: trader.resign_after_sales.map_or(0, |count| count.get()),
+        snapshot_every: scenario.journal.snapshot_every.into(),
+        pending_max: scenario.limits.pending_orders as usize,
+        session_idle: scenario.limits.session_idle,
+    }
+}
+
+fn range<T>(between: Between<T>) -> Range<T> {
+    Range { min: between.min, max: between.max }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_dealt_as_the_scenario_says() {
+        let sets = ["roles.buyers=1", "roles.sellers=2", "roles.others=bystander"];
+        let sets = sets.map(str::to_owned).to_vec();
+        let scenario = Scenario::resolve("market", None, &sets).unwrap();
+        let names: Vec<_> = roles(&scenario).iter().map(|role| role.name()).collect();
+        let others = ["bystander"; 3];
+        assert_eq!(names[..3], ["buyer", "seller", "seller"]);
+        assert_eq!(names[3..], others);
+    }
+
+    #[test]
+    fn roles_by_chance_are_the_same_at_every_process() {
+        let scenario = Scenario::resolve("trading-post-udp", None, &[]).unwrap();
+        assert_eq!(roles(&scenario), roles(&scenario));
+        assert!(roles(&scenario).iter().any(|role| role.buys));
+        assert!(roles(&scenario).iter().any(|role| role.sells));
+    }
+}

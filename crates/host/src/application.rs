@@ -1,0 +1,107 @@
+//! What stands between a machine and its surroundings: where reports go, what lines mean, and what
+//! the host shall do about it.
+
+use std::io;
+use std::net::{AddrParseError, SocketAddr};
+
+use machine::{Instant, Machine, NodeId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The wiring of a node: what the binary adds to a machine.
+pub trait Application {
+    /// The machine that the node runs.
+    type Machine: Machine<
+            Message: Serialize + DeserializeOwned,
+            Record: Serialize + DeserializeOwned,
+            Snapshot: Serialize + DeserializeOwned,
+        >;
+
+    /// A report has left the machine, and what it rests on is durable. `at` is the present time.
+    fn report(
+        &mut self,
+        at: Instant,
+        report: <Self::Machine as Machine>::Report,
+        control: &mut Control,
+    );
+
+    /// A line came in, without its end.
+    fn line(
+        &mut self,
+        line: &str,
+        control: &mut Control,
+    ) -> Option<<Self::Machine as Machine>::Command>;
+
+    /// Writes out what was gathered; called once a turn of the loop, before the turn's messages
+    /// leave.
+    ///
+    /// # Errors
+    /// An error stops the node before the messages leave.
+    fn flush(&mut self) -> io::Result<()>;
+}
+
+/// What an application may ask of its host, and what the host has counted.
+#[derive(Debug, Default)]
+pub struct Control {
+    pub(crate) requests: Vec<Request>,
+    pub(crate) counts: Counts,
+    pub(crate) stop: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Request {
+    Connect(NodeId, SocketAddr),
+    Forget(NodeId),
+}
+
+impl Control {
+    /// Tells where a node is, as in `127.0.0.1:4000`. The node with the higher id of the two opens
+    /// the connection, now and whenever it ends.
+    ///
+    /// # Errors
+    /// The text is not an address with a port. Names of hosts are not looked up: the loop would
+    /// have to wait.
+    pub fn connect(&mut self, node: NodeId, address: &str) -> Result<(), AddrParseError> {
+        self.requests.push(Request::Connect(node, address.parse()?));
+        Ok(())
+    }
+
+    /// Forgets where a node is and ends the connection to it.
+    pub fn forget(&mut self, node: NodeId) {
+        self.requests.push(Request::Forget(node));
+    }
+
+    /// Ends the node's loop after this turn. What is on its way to a journal is written first.
+    pub fn stop(&mut self) {
+        self.stop = true;
+    }
+
+    /// What the host has counted as of the last turn.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+}
+
+/// What a node has sent, received and dropped since it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Messages handed to a connection or put into a datagram, one a destination.
+    pub sent: u64,
+    /// Messages received and given to the machine.
+    pub received: u64,
+    /// Messages not sent: no connection, or no known address.
+    pub unreachable: u64,
+    /// Messages not sent: too much waited for that peer already, or the system took no more.
+    pub overflowed: u64,
+    /// Messages not sent because they are larger than a frame may be.
+    pub too_large: u64,
+    /// Connections closed and datagrams dropped for what they held: not our protocol, another run,
+    /// a false sender, a greeting that never came.
+    pub rejected: u64,
+    /// Sends and reports dropped because a write or a claim ahead of them was refused.
+    pub refused: u64,
+    /// Writes to the common journal that the machine made without holding it.
+    pub ignored_writes: u64,
+    /// Lines dropped because they were too long or not UTF-8.
+    pub bad_lines: u64,
+}

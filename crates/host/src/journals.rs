@@ -1,0 +1,251 @@
+//! Both journals of a node behind one sequence of numbered writes: what is durable, what was
+//! refused, and what a claim found.
+
+use std::path::PathBuf;
+
+use machine::{Epoch, Journal};
+use store::{ClaimError, CommitError, Contents, Durability};
+
+use crate::HostError;
+
+/// A write, as bytes.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Record(Journal, Vec<u8>),
+    Snapshot(Journal, Vec<u8>),
+    Claim(Epoch),
+}
+
+/// What became of writes.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// All writes up to this one are done with: durable, or refused as told before.
+    Durable(u64),
+    /// This write to the common journal was refused, and so are later ones until the next claim.
+    Refused { write: u64, epoch: Epoch },
+    /// The common journal belongs to this epoch, and this stands in it.
+    Claimed { epoch: Epoch, contents: Contents },
+    /// The disk failed: nothing more will be durable.
+    Failed(HostError),
+}
+
+/// The two journals.
+#[derive(Debug)]
+pub(crate) struct Journals {
+    own: Option<store::Journal>,
+    common: Option<store::Journal>,
+    common_folder: Option<PathBuf>,
+    pub durability: Durability,
+    last_write: u64,
+    own_changed: bool,
+    /// The first write to the common journal since the last commit.
+    common_changed: Option<u64>,
+    refused: Option<(u64, Epoch)>,
+}
+
+impl Journals {
+    pub fn new(
+        own: Option<store::Journal>,
+        common_folder: Option<PathBuf>,
+        durability: Durability,
+    ) -> Self {
+        Self {
+            own,
+            common: None,
+            common_folder,
+            durability,
+            last_write: 0,
+            own_changed: false,
+            common_changed: None,
+            refused: None,
+        }
+    }
+
+    /// Makes durable these writes, which are numbered and follow the last ones, in one commit, and
+    /// says what became of them.
+    ///
+    /// # Errors
+    /// A journal failed: nobody may be told of what is not durable by now.
+    pub fn write(
+        &mut self,
+        writes: impl IntoIterator<Item = (u64, Work)>,
+        events: &mut Vec<Event>,
+    ) -> Result<(), HostError> {
+        for (write, work) in writes {
+            self.take(write, work, events)?;
+        }
+        self.commit(events)
+    }
+
+    /// Takes one write; it counts for nothing before the next commit.
+    fn take(&mut self, write: u64, work: Work, events: &mut Vec<Event>) -> Result<(), HostError> {
+        match work {
+            Work::Record(journal, bytes) => {
+                self.apply(write, journal, |target| target.append(&bytes))?;
+            }
+            Work::Snapshot(journal, bytes) => {
+                self.apply(write, journal, |target| target.snapshot(&bytes))?;
+            }
+            Work::Claim(epoch) => {
+                self.commit(events)?;
+                self.claim(write, epoch, events)?;
+            }
+        }
+        self.last_write = write;
+        Ok(())
+    }
+
+    fn apply(
+        &mut self,
+        write: u64,
+        journal: Journal,
+        change: impl FnOnce(&mut store::Journal) -> Result<(), CommitError>,
+    ) -> Result<(), HostError> {
+        match journal {
+            Journal::Own => {
+                let Some(own) = &mut self.own else { return Ok(()) };
+                self.own_changed = true;
+                change(own).map_err(own_failed)
+            }
+            Journal::Common => {
+                // After a refusal, what the machine wrote before it heard of it means nothing.
+                let Some(common) = &mut self.common else { return Ok(()) };
+                let first = *self.common_changed.get_or_insert(write);
+                let changed = change(common);
+                self.refuse_if_outbid(first, changed)
+            }
+        }
+    }
+
+    /// Makes durable all that was taken, and says what became of it.
+    fn commit(&mut self, events: &mut Vec<Event>) -> Result<(), HostError> {
+        if std::mem::take(&mut self.own_changed)
+            && let Some(own) = &mut self.own
+        {
+            own.commit().map_err(own_failed)?;
+        }
+        if let (Some(first), Some(common)) = (self.common_changed.take(), &mut self.common) {
+            let committed = common.commit();
+            self.refuse_if_outbid(first, committed)?;
+        }
+        if let Some((write, epoch)) = self.refused.take() {
+            events.push(Event::Durable(write - 1));
+            events.push(Event::Refused { write, epoch });
+        }
+        events.push(Event::Durable(self.last_write));
+        Ok(())
+    }
+
+    fn refuse_if_outbid(
+        &mut self,
+        first: u64,
+        outcome: Result<(), CommitError>,
+    ) -> Result<(), HostError> {
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(CommitError::Outbid(epoch)) => {
+                self.common = None;
+                self.common_changed = None;
+                self.refused = Some((first, epoch));
+                Ok(())
+            }
+            Err(error) => Err(HostError::journal(Journal::Common, error)),
+        }
+    }
+
+    fn claim(
+        &mut self,
+        write: u64,
+        epoch: Epoch,
+        events: &mut Vec<Event>,
+    ) -> Result<(), HostError> {
+        self.common = None;
+        let folder = self.common_folder.as_ref().ok_or(HostError::NoCommonJournal)?;
+        match store::Journal::claim(folder, epoch, self.durability) {
+            Ok((journal, contents)) => {
+                self.common = Some(journal);
+                events.push(Event::Durable(write));
+                events.push(Event::Claimed { epoch, contents });
+            }
+            Err(ClaimError::Outbid(epoch)) => events.push(Event::Refused { write, epoch }),
+            Err(error) => return Err(HostError::journal(Journal::Common, error)),
+        }
+        Ok(())
+    }
+}
+
+fn own_failed(error: CommitError) -> HostError {
+    match error {
+        CommitError::Outbid(epoch) => HostError::Replaced(epoch),
+        error => HostError::journal(Journal::Own, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use machine::NodeId;
+
+    fn epoch(counter: u64) -> Epoch {
+        Epoch { counter, node: NodeId(1) }
+    }
+
+    fn record(journal: Journal) -> Work {
+        Work::Record(journal, vec![1])
+    }
+
+    fn snapshot(journal: Journal) -> Work {
+        Work::Snapshot(journal, vec![0])
+    }
+
+    /// What becomes of writes that are numbered from `first`.
+    fn write(journals: &mut Journals, first: u64, works: Vec<Work>) -> Vec<String> {
+        let mut events = Vec::new();
+        journals.write((first..).zip(works), &mut events).unwrap();
+        let text = events.iter().map(|event| match event {
+            Event::Claimed { epoch, contents } => {
+                format!("Claimed({epoch}, {} records)", contents.records.len())
+            }
+            Event::Refused { write, epoch } => format!("Refused({write}, {epoch})"),
+            other => format!("{other:?}"),
+        });
+        text.collect()
+    }
+
+    #[test]
+    fn a_refused_write_splits_its_commit_at_the_first_write_to_the_common_journal() {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, common) = (folder.path().join("own"), folder.path().join("common"));
+        let (own, _) = store::Journal::claim(&own, epoch(1), Durability::Memory).unwrap();
+        let mut journals = Journals::new(Some(own), Some(common.clone()), Durability::Memory);
+
+        let begin = vec![
+            snapshot(Journal::Own),
+            Work::Claim(epoch(1)),
+            snapshot(Journal::Common),
+            record(Journal::Common),
+        ];
+        let told = ["Durable(1)", "Durable(2)", "Claimed(1.1, 0 records)", "Durable(4)"];
+        assert_eq!(write(&mut journals, 1, begin), told);
+
+        store::Journal::claim(&common, epoch(5), Durability::Memory).unwrap();
+        let works = vec![
+            record(Journal::Own),
+            record(Journal::Common),
+            record(Journal::Own),
+            record(Journal::Common),
+        ];
+        let told = ["Durable(5)", "Refused(6, 5.1)", "Durable(8)"];
+        assert_eq!(write(&mut journals, 5, works), told);
+        assert_eq!(write(&mut journals, 9, vec![record(Journal::Common)]), ["Durable(9)"]);
+
+        let lower = vec![record(Journal::Own), Work::Claim(epoch(2))];
+        let told = ["Durable(10)", "Refused(11, 5.1)", "Durable(11)"];
+        assert_eq!(write(&mut journals, 10, lower), told);
+        let higher = vec![Work::Claim(epoch(6)), snapshot(Journal::Common)];
+        let told = write(&mut journals, 12, higher);
+        assert_eq!(told[..2], ["Durable(11)", "Durable(12)"]);
+        assert!(told[2].starts_with("Claimed(6.1, "), "{told:?}");
+        assert_eq!(told[3..], ["Durable(13)"]);
+    }
+}

@@ -1,0 +1,125 @@
+//! How connections begin: dialing with growing pauses, and accepting within limits.
+
+use super::*;
+
+impl Links {
+    /// Takes note of where a node is, and dials it if that is on us.
+    pub fn connect(&mut self, node: NodeId, address: SocketAddr, now: Instant) {
+        if node == self.identity.node {
+            return;
+        }
+        let peer = self.peers.entry(node).or_default();
+        if peer.known != Some(address) {
+            peer.known = Some(address);
+            peer.pause = REDIAL_FIRST;
+            if let Some(token) = peer.dialing.take() {
+                self.links.remove(&token);
+                self.chores.clear(Chore::GiveUp(token));
+            }
+            self.dial(node, now);
+        }
+    }
+
+    /// Forgets where a node is and ends the link to it.
+    pub fn forget<M: Machine>(&mut self, node: NodeId, now: Instant, inbox: &mut Vec<Input<M>>) {
+        let Some(peer) = self.peers.get_mut(&node) else { return };
+        peer.known = None;
+        let tokens = [peer.up, peer.dialing];
+        self.chores.clear(Chore::Redial(node));
+        for token in tokens.into_iter().flatten() {
+            self.close(token, now, inbox);
+        }
+        self.drop_if_unused(node);
+    }
+
+    /// Dials and gives up what is due.
+    pub fn do_chores<M: Machine>(
+        &mut self,
+        now: Instant,
+        inbox: &mut Vec<Input<M>>,
+        counts: &mut Counts,
+    ) {
+        let round = self.chores.round();
+        while let Some(chore) = self.chores.pop(now, round) {
+            match chore {
+                Chore::Redial(node) => self.dial(node, now),
+                Chore::GiveUp(token) => {
+                    counts.rejected += 1;
+                    self.close(token, now, inbox);
+                }
+                Chore::Accept => self.accepting = true,
+            }
+        }
+    }
+
+    fn dial(&mut self, node: NodeId, now: Instant) {
+        if node >= self.identity.node {
+            return;
+        }
+        let Some(peer) = self.peers.get(&node) else { return };
+        let (Some(address), None, None) = (peer.known, peer.up, peer.dialing) else { return };
+        let dialed = TcpStream::connect(address)
+            .and_then(|socket| self.add(socket, Stage::Connecting(node), now));
+        match (dialed, self.peers.get_mut(&node)) {
+            (Ok(token), Some(peer)) => peer.dialing = Some(token),
+            _ => self.redial_later(node, now),
+        }
+    }
+
+    /// Dials again after a pause, which doubles each time until a link comes up.
+    pub(super) fn redial_later(&mut self, node: NodeId, now: Instant) {
+        if let Some(peer) = self.peers.get_mut(&node)
+            && node < self.identity.node
+            && peer.known.is_some()
+        {
+            self.chores.set(Chore::Redial(node), now + peer.pause);
+            peer.pause = (peer.pause * 2).min(REDIAL_MAX);
+        }
+    }
+
+    pub(super) fn accept(&mut self, now: Instant, counts: &mut Counts) {
+        for _ in 0..ACCEPTS_PER_TURN {
+            match self.listener.accept() {
+                Ok((socket, _)) => {
+                    let room = self.unidentified < UNIDENTIFIED_MAX && self.links.len() < LINKS_MAX;
+                    // A socket that is not added is closed here: the other side dials again.
+                    if room && self.add(socket, Stage::Greeting(None), now).is_ok() {
+                        self.unidentified += 1;
+                    } else {
+                        counts.rejected += 1;
+                    }
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => return self.accepting = false,
+                    // The connection ended while it waited to be accepted.
+                    io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
+                    // No file descriptor or memory is left, and no event will say when there is.
+                    _ => {
+                        self.accepting = false;
+                        return self.chores.set(Chore::Accept, now + ACCEPT_PAUSE);
+                    }
+                },
+            }
+        }
+    }
+
+    /// Adds a connection and says hello on it.
+    fn add(&mut self, mut socket: TcpStream, stage: Stage, now: Instant) -> io::Result<usize> {
+        let token = self.next_token;
+        socket.set_nodelay(true)?;
+        self.registry.register(
+            &mut socket,
+            Token(token),
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
+        let mut link = Link::new(socket, stage);
+        let mut hello = Vec::new();
+        let said = self.identity.encode(HELLO, &self.identity.hello, &mut hello);
+        said.map_err(io::Error::other)?;
+        link.append(&hello);
+        self.links.insert(token, link);
+        self.next_token += 1;
+        self.chores.set(Chore::GiveUp(token), now + GREETING_LIMIT);
+        Ok(token)
+    }
+}

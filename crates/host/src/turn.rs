@@ -1,0 +1,248 @@
+//! The loop: what one turn does, in which order, and what becomes of a machine's effects.
+//!
+//! ```text
+//! wait for sockets, lines, the next alarm, the writer
+//!   → what became of writes     (releases what waited for them)
+//!   → inputs                    (one read a connection, then the machine handles each)
+//!   → alarms that are due       (one set at `now` by an input gathers the turn's batch)
+//!   → the turn's writes to the writer
+//!   → the application's output, then the turn's messages, one write a peer
+//! ```
+
+mod effects;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use machine::{Destination, Effect, Input, Instant, Journal, Machine, NodeId, Random};
+use mio::{Events, Poll};
+use store::Contents;
+
+use crate::HostError;
+use crate::alarms::Alarms;
+use crate::application::{Application, Control, Counts};
+use crate::clock::Clock;
+use crate::journals::Event;
+use crate::lines::Lines;
+use crate::network::{LINES, Network, SIGNALS, WRITER};
+use crate::outbox::Outbox;
+use crate::writer::{Turn, Writer};
+
+/// How many writes, sends and reports may wait for the journals before the node reads no more.
+const WAITING_MAX: usize = 1 << 16;
+/// How many before it gives up: alarms go on while nothing is read, and a machine that makes so
+/// much by alarms alone would fill the memory.
+const WAITING_LIMIT: usize = 1 << 20;
+/// How many events one wait takes; more come with the next one.
+const EVENTS_MAX: usize = 256;
+
+/// What a loop works with.
+pub(crate) struct Surroundings {
+    pub poll: Poll,
+    pub network: Network,
+    pub lines: Option<Lines>,
+    pub writer: Writer,
+    pub has_own_journal: bool,
+}
+
+/// What waits for the journals.
+enum Held<M: Machine> {
+    Send(Destination, M::Message),
+    Report(M::Report),
+}
+
+/// A machine at work.
+pub(crate) struct Loop<'a, A: Application> {
+    machine: A::Machine,
+    application: &'a mut A,
+    control: Control,
+    around: Surroundings,
+    clock: Clock,
+    now: Instant,
+    random: Random,
+    alarms: Alarms<<A::Machine as Machine>::Alarm>,
+    /// What waits for all writes, and numbers them.
+    outbox: Outbox<Held<A::Machine>>,
+    /// What waits for writes to the node's own journal only.
+    own_outbox: Outbox<Held<A::Machine>>,
+    /// The writes of this turn.
+    works: Turn,
+    holds_common: bool,
+    /// What the machine is to be told: of this turn, and what came up after the turn's inputs.
+    inbox: Vec<Input<A::Machine>>,
+    effects: Vec<Effect<A::Machine>>,
+    events: Events,
+    outcomes: Vec<Event>,
+}
+
+impl<'a, A: Application> Loop<'a, A> {
+    pub fn new(
+        machine: A::Machine,
+        application: &'a mut A,
+        around: Surroundings,
+        origin_ns: u64,
+        seed: u64,
+    ) -> Self {
+        let clock = Clock::since(origin_ns);
+        Self {
+            machine,
+            application,
+            control: Control::default(),
+            around,
+            clock,
+            now: clock.now(),
+            random: Random::from_seed(seed),
+            alarms: Alarms::new(),
+            outbox: Outbox::new(),
+            own_outbox: Outbox::new(),
+            works: Vec::new(),
+            holds_common: false,
+            inbox: Vec::new(),
+            effects: Vec::new(),
+            events: Events::with_capacity(EVENTS_MAX),
+            outcomes: Vec::new(),
+        }
+    }
+
+    /// Hands the machine its own journal and starts it.
+    pub fn begin(
+        &mut self,
+        contents: Option<Contents>,
+        known: Vec<(NodeId, SocketAddr)>,
+    ) -> Result<(), HostError> {
+        for (node, address) in known {
+            self.around.network.connect(node, address, self.now);
+        }
+        if let Some(contents) = contents {
+            self.replay(Journal::Own, contents)?;
+        }
+        self.handle(Input::Start)
+    }
+
+    /// One turn. False if it was the last.
+    pub fn turn(&mut self) -> Result<bool, HostError> {
+        self.wait()?;
+        self.around.writer.events(&mut self.outcomes);
+        self.take_outcomes()?;
+        self.receive()?;
+        self.fire_alarms()?;
+        self.hand_over()?;
+        self.send()?;
+        Ok(!self.control.stop)
+    }
+
+    /// Writes what is on its way to a journal, lets go what waited for it, and ends.
+    pub fn finish(mut self) -> Result<Counts, HostError> {
+        self.hand_over()?;
+        for outcome in self.around.writer.finish() {
+            match outcome {
+                Event::Durable(write) => self.release(write),
+                Event::Refused { write, .. } => self.drop_behind(write),
+                Event::Claimed { .. } => {}
+                Event::Failed(error) => return Err(error),
+            }
+        }
+        self.send()?;
+        Ok(self.control.counts)
+    }
+
+    /// Waits until there is something to do, and takes note of what that is.
+    fn wait(&mut self) -> Result<(), HostError> {
+        let patience = self.patience();
+        match self.around.poll.poll(&mut self.events, patience) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => self.events.clear(),
+            Err(error) => return Err(HostError::system("wait for events")(error)),
+        }
+        self.now = self.clock.now();
+        for event in &self.events {
+            match (event.token().0, &mut self.around.lines) {
+                (SIGNALS, _) => self.control.stop = true,
+                // Its channel is looked into in each turn.
+                (WRITER, _) => {}
+                (LINES, Some(lines)) => lines.event(),
+                _ => self.around.network.event(event),
+            }
+        }
+        Ok(())
+    }
+
+    /// How long to wait at most; without end if there is nothing to do by itself.
+    fn patience(&self) -> Option<Duration> {
+        let around = &self.around;
+        let unread =
+            around.network.is_pending() || around.lines.as_ref().is_some_and(Lines::is_pending);
+        if !self.inbox.is_empty() || !self.works.is_empty() || unread && !self.is_backed_up() {
+            return Some(Duration::ZERO);
+        }
+        let next = [self.alarms.next(), around.network.next_chore()].into_iter().flatten().min()?;
+        Some(next.since(self.clock.now()))
+    }
+
+    /// Whether so much waits for the journals that nothing more should come in.
+    fn is_backed_up(&self) -> bool {
+        self.outbox.backlog() > WAITING_MAX
+    }
+
+    /// Reads what has come in and has the machine handle it.
+    fn receive(&mut self) -> Result<(), HostError> {
+        let network = &mut self.around.network;
+        network.do_chores(self.now, &mut self.inbox);
+        if !self.is_backed_up() {
+            self.around.network.receive(self.now, &mut self.inbox);
+            self.read_lines()?;
+        }
+        let mut inputs = std::mem::take(&mut self.inbox);
+        for input in inputs.drain(..) {
+            if matches!(input, Input::Message { .. }) {
+                self.around.network.counts.received += 1;
+            }
+            self.handle(input)?;
+        }
+        // What came up meanwhile is for the next turn.
+        inputs.append(&mut self.inbox);
+        self.inbox = inputs;
+        Ok(())
+    }
+
+    fn read_lines(&mut self) -> Result<(), HostError> {
+        let Some(lines) = &mut self.around.lines else { return Ok(()) };
+        let read = lines.read(&mut self.around.network.counts);
+        let read = read.map_err(HostError::system("read lines"))?;
+        self.control.stop |= lines.has_ended();
+        for line in read {
+            let command = self.application.line(&line, &mut self.control);
+            self.take_requests();
+            self.inbox.extend(command.map(Input::Command));
+        }
+        Ok(())
+    }
+
+    fn fire_alarms(&mut self) -> Result<(), HostError> {
+        let (round, now) = (self.alarms.round(), self.clock.now());
+        while let Some(alarm) = self.alarms.pop(now, round) {
+            self.handle(Input::Alarm(alarm))?;
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self) -> Result<(), HostError> {
+        if !self.works.is_empty() {
+            self.around.writer.hand_over(&mut self.works, &mut self.outcomes);
+            self.take_outcomes()?;
+        }
+        let waiting = self.outbox.backlog() + self.own_outbox.backlog();
+        if waiting > WAITING_LIMIT {
+            return Err(HostError::Overloaded { waiting });
+        }
+        Ok(())
+    }
+
+    /// Tells the application, then the network, that the turn is over.
+    fn send(&mut self) -> Result<(), HostError> {
+        self.control.counts = self.around.network.counts;
+        self.application.flush().map_err(HostError::Application)?;
+        self.around.network.flush(self.now, &mut self.inbox);
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! That vector clocks tell the truth about what happened before what.
+
+use std::collections::BTreeMap;
+
+use clocks::VectorClock;
+use machine::NodeId;
+use view::{Event, What};
+
+use crate::finding::Finding;
+use crate::story::{Stories, Story, line};
+
+const PROPERTY: &str = "clocks respect causality";
+
+/// Within a life, a node's clock never loses a count that it had, its own or another's; and a
+/// question happened before what the trader made of it, and that before the answer.
+pub fn judge(stories: &Stories<'_>) -> Finding {
+    let checked = check_lives(stories.events).and_then(|stamps| {
+        let mut steps = 0;
+        for (request, story) in &stories.requests {
+            steps += check_request(stories.events, story)
+                .map_err(|why| format!("request {request}: {why}"))?;
+        }
+        let evidence = format!("stamps: {stamps}, steps from node to node: {steps}");
+        Ok(Finding::held(PROPERTY, stamps, evidence, "no event has a vector clock"))
+    });
+    Finding::from_check(PROPERTY, checked)
+}
+
+fn check_lives(events: &[Event]) -> Result<usize, String> {
+    let mut latest: BTreeMap<NodeId, (usize, &VectorClock)> = BTreeMap::new();
+    let mut stamps = 0;
+    for (at, event) in events.iter().enumerate() {
+        if matches!(event.what, What::Started { .. }) {
+            latest.remove(&event.node);
+        }
+        let Some(clock) = &event.clock else { continue };
+        stamps += 1;
+        if let Some((before, earlier)) = latest.insert(event.node, (at, clock))
+            && !at_or_below(earlier, clock)
+        {
+            return Err(format!(
+                "node {} forgot what it knew: {earlier} at line {}, then {clock} at {}",
+                event.node,
+                before + 1,
+                line(at)
+            ));
+        }
+    }
+    Ok(stamps)
+}
+
+/// How many steps were checked.
+fn check_request(events: &[Event], story: &Story<'_>) -> Result<usize, String> {
+    let asked = story.asked.first().map(|(at, _)| *at);
+    let answered = story.answered.first().map(|(at, _)| *at);
+    let sold = story.sold.iter().map(|(at, _)| *at);
+    let deposited = story.deposited.iter().map(|(at, _)| *at);
+    let withdrawn = story.withdrawn.iter().map(|(at, _)| *at);
+    let refused = story.refused.iter().map(|(at, _)| *at);
+    let mut steps = 0;
+    for served in sold.chain(deposited).chain(withdrawn).chain(refused) {
+        steps += step(events, asked, Some(served))?;
+        // The answer to a request that was asked again may have come from another trader.
+        if story.repeated.is_empty() && story.refused.len() <= 1 {
+            steps += step(events, Some(served), answered)?;
+        }
+    }
+    steps += step(events, asked, answered)?;
+    Ok(steps)
+}
+
+fn step(events: &[Event], cause: Option<usize>, effect: Option<usize>) -> Result<usize, String> {
+    let (Some(cause), Some(effect)) = (cause, effect) else { return Ok(0) };
+    let (Some(before), Some(after)) = (&events[cause].clock, &events[effect].clock) else {
+        return Ok(0);
+    };
+    if at_or_below(before, after) {
+        return Ok(1);
+    }
+    Err(format!(
+        "its cause at line {} has the clock {before}, its effect at {} the clock {after}",
+        cause + 1,
+        line(effect)
+    ))
+}
+
+fn at_or_below(one: &VectorClock, other: &VectorClock) -> bool {
+    one <= other
+}

@@ -1,0 +1,176 @@
+//! That no buy was refused although the goods were there (SAFETY, Judging).
+//!
+//! The stock is followed through what the traders did, in their serial order: by epoch, then as
+//! reported. A sale may be durable without its report, when a trader died in between; every buy
+//! that may have been carried out so is taken off the stock from the moment it was asked for. So
+//! the stock counted here is never above the true one, and no refusal is called false that was not.
+
+use std::collections::BTreeMap;
+
+use machine::Epoch;
+use market::{Good, LotId, Money, Order, Party, Refusal, RequestId};
+use view::{Event, Operation, What};
+
+use crate::finding::Finding;
+use crate::story::{Stories, line};
+
+const PROPERTY: &str = "no refusal was false";
+
+/// Judges every refusal for want of goods. Also says how many were false.
+pub fn judge(stories: &Stories<'_>) -> (Finding, u64) {
+    let doubts = Doubts::of(stories);
+    let mut shelves: BTreeMap<&Good, Shelf> = BTreeMap::new();
+    let (mut judged, mut undersold, mut first) = (0, 0, None);
+    for at in serial_order(stories.events) {
+        match &stories.events[at].what {
+            What::Deposited { seller, good, quantity, unit_price, lot, .. } => {
+                let shelf = shelves.entry(good).or_default();
+                shelf.put(*lot, *seller, *unit_price, u64::from(*quantity));
+            }
+            What::Withdrawn { good, quantity, lot, .. } => {
+                shelves.entry(good).or_default().take(*lot, u64::from(*quantity));
+            }
+            What::Sold { receipt, .. } => {
+                let shelf = shelves.entry(&receipt.good).or_default();
+                receipt.fills.iter().for_each(|fill| shelf.take(fill.lot, fill.quantity.into()));
+            }
+            What::Refused { request, good, refusal, .. } if is_for_want(refusal) => {
+                let order = stories.requests.get(request).and_then(|story| story.order());
+                let Some(order) = order else { continue };
+                judged += 1;
+                let Some(shelf) = shelves.get(good) else { continue };
+                let doubted = doubts.before(good, at);
+                if let Some(units) = shelf.could_serve(order, request.client.party, doubted) {
+                    undersold += 1;
+                    let event = &stories.events[at];
+                    first = first.or_else(|| Some(sentence(event, at, *request, order, units)));
+                }
+            }
+            _ => {}
+        }
+    }
+    let checked = first.map_or_else(
+        || {
+            let evidence = format!("refusals for want of goods: {judged}");
+            Ok(Finding::held(PROPERTY, judged, evidence, "no buy was refused for want of goods"))
+        },
+        Err,
+    );
+    (Finding::from_check(PROPERTY, checked), undersold)
+}
+
+fn sentence(event: &Event, at: usize, request: RequestId, order: &Order, units: u64) -> String {
+    let Order { good, quantity, .. } = order;
+    format!(
+        "trader {} refused buy {request} of {quantity} {good} at {}, but {units} units were there \
+         for it",
+        event.node,
+        line(at)
+    )
+}
+
+fn is_for_want(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::OutOfStock { .. }
+            | Refusal::NotSoldHere
+            | Refusal::TooDear { .. }
+            | Refusal::OnlyOwnGoods
+    )
+}
+
+/// What the traders did, in the order in which the market saw it.
+fn serial_order(events: &[Event]) -> Vec<usize> {
+    let mut order: Vec<(Epoch, usize)> = Vec::new();
+    for (at, event) in events.iter().enumerate() {
+        if let What::Sold { epoch, .. }
+        | What::Refused { epoch, .. }
+        | What::Deposited { epoch, .. }
+        | What::Withdrawn { epoch, .. } = &event.what
+        {
+            order.push((*epoch, at));
+        }
+    }
+    order.sort_unstable();
+    order.into_iter().map(|(_, at)| at).collect()
+}
+
+/// The lots of one good.
+#[derive(Default)]
+struct Shelf {
+    units: u64,
+    lots: BTreeMap<LotId, (Party, Money, u64)>,
+}
+
+impl Shelf {
+    fn put(&mut self, lot: LotId, seller: Party, unit_price: Money, units: u64) {
+        self.units += units;
+        self.lots.insert(lot, (seller, unit_price, units));
+    }
+
+    fn take(&mut self, lot: LotId, units: u64) {
+        // A lot whose deposit was not reported was not counted either.
+        let Some((_, _, left)) = self.lots.get_mut(&lot) else { return };
+        let taken = units.min(*left);
+        *left -= taken;
+        self.units -= taken;
+        if *left == 0 {
+            self.lots.remove(&lot);
+        }
+    }
+
+    /// The units that `buyer` could have had, if they were enough whatever the doubted buys took.
+    fn could_serve(&self, order: &Order, buyer: Party, doubted: u64) -> Option<u64> {
+        let wanted = if order.partial { 1 } else { u64::from(order.quantity) };
+        let wanted = wanted.saturating_add(doubted);
+        if self.units < wanted {
+            return None;
+        }
+        let limit = order.limit.unwrap_or(Money(u64::MAX));
+        let fitting =
+            self.lots.values().filter(|(seller, price, _)| *seller != buyer && *price <= limit);
+        let units = fitting.map(|(_, _, left)| left).sum::<u64>();
+        (units >= wanted).then(|| units - doubted)
+    }
+}
+
+/// Units that may have left the stock without a trader's report: of each good, the position at
+/// which they were asked for, and the sum up to there.
+struct Doubts<'a>(BTreeMap<&'a Good, Vec<(usize, u64)>>);
+
+impl<'a> Doubts<'a> {
+    fn of(stories: &Stories<'a>) -> Self {
+        let mut doubts: BTreeMap<&Good, Vec<(usize, u64)>> = BTreeMap::new();
+        for story in stories.requests.values() {
+            let turned_down = story.refused.iter().any(|(_, refusal)| refusal.is_remembered());
+            if turned_down || !story.sold.is_empty() || !story.withdrawn.is_empty() {
+                continue;
+            }
+            let taken = match story.asked.first() {
+                Some((at, Operation::Buy(order))) => Some((*at, &order.good, order.quantity)),
+                Some((at, Operation::Withdraw { lot })) => {
+                    stories.lots.get(lot).map(|lot| (*at, lot.good, lot.quantity))
+                }
+                _ => None,
+            };
+            if let Some((at, good, quantity)) = taken {
+                doubts.entry(good).or_default().push((at, u64::from(quantity)));
+            }
+        }
+        for of_good in doubts.values_mut() {
+            of_good.sort_unstable();
+            let mut sum = 0;
+            for (_, units) in of_good {
+                sum += *units;
+                *units = sum;
+            }
+        }
+        Self(doubts)
+    }
+
+    fn before(&self, good: &Good, at: usize) -> u64 {
+        let Some(of_good) = self.0.get(good) else { return 0 };
+        let asked = of_good.partition_point(|(asked, _)| *asked < at);
+        asked.checked_sub(1).map_or(0, |last| of_good[last].1)
+    }
+}

@@ -1,0 +1,170 @@
+//! Broken promises of the group: leaders, clocks, answers.
+
+use judge::Ruling;
+use machine::{Epoch, NodeId};
+use market::Outcome;
+use view::{Cause, Fault, Stepped, What};
+
+use crate::world::{MS, SECOND, World, assert_broken, at, buy, deposit, finding, is_sold, small};
+
+const EPOCH: &str = "one leader an epoch";
+const CLOCKS: &str = "clocks respect causality";
+
+#[test]
+fn an_epoch_won_twice() {
+    let mut world = small();
+    let won_first = world.events.iter().position(|event| is_elected(&event.what)).unwrap() + 1;
+    world.epoch = Epoch::ZERO;
+    world.elect(2, Cause::Hang);
+    let run = world.finish();
+    let evidence = format!(
+        "epoch 1 was won twice, by node 4 at line {won_first} and by node 2 at line 21 of \
+         events.jsonl"
+    );
+    assert_broken(&run, EPOCH, &evidence);
+}
+
+fn is_elected(what: &What) -> bool {
+    matches!(what, What::Elected { .. })
+}
+
+#[test]
+fn one_who_acts_in_the_epoch_of_another() {
+    let mut run = small().finish();
+    let sold = at(&run, is_sold);
+    run.events[sold].node = NodeId(2);
+    let evidence =
+        format!("node 2 acts in epoch 1.4 of another, line {} of events.jsonl", sold + 1);
+    assert_broken(&run, EPOCH, &evidence);
+}
+
+#[test]
+fn an_old_epoch_that_trades_after_a_new_one() {
+    let mut world = small();
+    world.fail_over(2);
+    let trading = world.events.last().unwrap().clone();
+    let epoch = Epoch { counter: 1, node: NodeId(4) };
+    world.happen(4, What::Trading { epoch, shipped_before: 7 });
+    let run = world.finish();
+    let at_new = run.events.iter().position(|event| *event == trading).unwrap() + 1;
+    let evidence = format!(
+        "epoch 1.4 began to trade at line {} of events.jsonl after epoch 2.2 at line {at_new}",
+        at_new + 1
+    );
+    assert_broken(&run, EPOCH, &evidence);
+}
+
+#[test]
+fn nodes_that_follow_different_leaders_at_the_end() {
+    const END: &str = "one leader at the end";
+    let mut world = small();
+    world.fail_over(2);
+    let old = Epoch { counter: 1, node: NodeId(4) };
+    world.happen(3, What::Followed { epoch: old, messages: 0 });
+    world.now += 4 * SECOND;
+    let settling = World { kernel: world.kernel.clone(), events: world.events.clone(), ..world };
+    assert_eq!(finding(&settling.finish(), END).ruling, Ruling::Pass, "it may still find out");
+
+    let mut world = small();
+    world.fail_over(2);
+    world.happen(3, What::Followed { epoch: old, messages: 0 });
+    let since = world.now;
+    world.now += 6 * SECOND;
+    world.go(1, deposit("fish", 1, 1));
+    let waited = (world.now - since) / MS;
+    let evidence = format!("node 3 has followed epoch 1.4 for {waited} ms, but 2.2 was elected");
+    assert_broken(&world.finish(), END, &evidence);
+
+    let mut world = small();
+    world.happen(3, What::Suspected { suspect: NodeId(4), cause: Cause::Hang });
+    world.now += 6 * SECOND;
+    world.go(1, deposit("fish", 1, 1));
+    let lost = finding(&world.finish(), END);
+    assert_eq!(lost.ruling, Ruling::Unknown);
+    assert!(lost.evidence.starts_with("node 3 has followed nobody for 600"), "{lost}");
+
+    // One that is down follows nobody, and may say a last word after the runner noted its end.
+    let mut world = small();
+    world.happen(0, What::Fault { fault: Fault::Pause, target: NodeId(3) });
+    world.happen(3, What::Suspected { suspect: NodeId(4), cause: Cause::Hang });
+    world.now += 6 * SECOND;
+    world.go(1, deposit("fish", 1, 1));
+    let down = finding(&world.finish(), END);
+    assert_eq!(down.evidence, "nodes that follow epoch 1.4: 3");
+}
+
+#[test]
+fn a_clock_that_forgets() {
+    let mut world = small();
+    let mut earlier = world.clocks[&3].clone();
+    world.message(4, 3);
+    let epoch = world.epoch;
+    world.happen(3, What::Followed { epoch, messages: 0 });
+    let later = world.clocks[&3].clone();
+    earlier.tick(NodeId(3));
+    world.clocks.insert(3, earlier.clone());
+    world.happen(3, What::Followed { epoch, messages: 0 });
+    earlier.tick(NodeId(3));
+    let evidence = format!(
+        "node 3 forgot what it knew: {later} at line 21, then {earlier} at line 22 of events.jsonl"
+    );
+    // Its own count rises all the while.
+    assert!(earlier.get(NodeId(3)) > later.get(NodeId(3)));
+    assert_broken(&world.finish(), CLOCKS, &evidence);
+}
+
+#[test]
+fn an_answer_that_does_not_know_of_its_question() {
+    let mut world = small();
+    let request = world.request(3, buy("fish", 1));
+    world.ask(3, &request);
+    let cause = world.clocks[&3].clone();
+    let applied = world.apply(&request);
+    let Outcome::Bought(receipt) = applied.outcome else { panic!() };
+    let (epoch, buyer) = (world.epoch, market::Party(3));
+    world.happen(4, What::Sold { epoch, request: request.id, receipt, buyer });
+    let effect = world.clocks[&4].clone();
+    let evidence = format!(
+        "request 3.1.2: its cause at line 21 has the clock {cause}, its effect at line 22 of \
+         events.jsonl the clock {effect}"
+    );
+    assert_broken(&world.finish(), CLOCKS, &evidence);
+}
+
+#[test]
+fn a_request_that_waits_in_vain() {
+    const ANSWERED: &str = "every request is answered";
+    let waiting = |wait: u64, down: Option<Fault>| {
+        let mut world = small();
+        let request = world.request(3, buy("fish", 1));
+        world.ask(3, &request);
+        if let Some(fault) = down {
+            world.happen(0, What::Fault { fault, target: NodeId(3) });
+        }
+        world.now += wait;
+        if down == Some(Fault::Pause) {
+            world.happen(0, What::Fault { fault: Fault::Resume, target: NodeId(3) });
+        }
+        if down == Some(Fault::Kill) {
+            world.start(3);
+        }
+        finding(&world.finish(), ANSWERED)
+    };
+    let stalled = waiting(6 * SECOND, None);
+    assert_eq!(stalled.ruling, Ruling::Unknown);
+    assert_eq!(stalled.evidence, "request 3.1.2, line 21 of events.jsonl, was never answered");
+    assert_eq!(waiting(4 * SECOND, None).ruling, Ruling::Pass);
+    assert_eq!(waiting(6 * SECOND, Some(Fault::Kill)).ruling, Ruling::Pass);
+    assert_eq!(waiting(6 * SECOND, Some(Fault::Pause)).ruling, Ruling::Pass);
+}
+
+#[test]
+fn a_leader_that_stepped_down_is_no_leader_at_the_end() {
+    let mut world = small();
+    let epoch = world.epoch;
+    world.happen(4, What::SteppedDown { epoch, why: Stepped::NoMajority });
+    world.now += 6 * SECOND;
+    world.go(1, deposit("fish", 1, 1));
+    let finding = finding(&world.finish(), "one leader at the end");
+    assert_eq!(finding.ruling, Ruling::Unknown);
+}

@@ -1,0 +1,11 @@
+//! The judge over runs that kept every promise, and over runs that broke one each.
+
+// The helpers of tests are tests too.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod books;
+mod good;
+mod group;
+mod history;
+mod trade;
+mod world;

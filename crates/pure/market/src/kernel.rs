@@ -1,0 +1,239 @@
+//! The kernel: the whole state of a market, and the one way to change it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::{Account, Ledger, Totals};
+use crate::lots::{Inventory, Lot, Stock, Units};
+use crate::session::{Place, Sessions};
+use crate::trade;
+use crate::{
+    Act, Applied, BadRules, Command, Entry, Good, LotId, Outcome, Party, Refusal, Request, Rules,
+};
+
+/// A market. The same entries, in the same order, make the same market everywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Image")]
+pub struct Kernel {
+    pub(crate) rules: Rules,
+    /// The latest time that any entry carried.
+    pub(crate) now_ms: u64,
+    pub(crate) inventory: Inventory,
+    pub(crate) ledger: Ledger,
+    pub(crate) sessions: Sessions,
+    #[cfg(feature = "planted")]
+    #[serde(skip)]
+    forgetful: bool,
+}
+
+impl Kernel {
+    /// An empty market.
+    ///
+    /// # Errors
+    /// [`BadRules`] if the commission is above the whole price.
+    pub fn new(rules: Rules) -> Result<Self, BadRules> {
+        rules.check()?;
+        Ok(Self {
+            rules,
+            now_ms: 0,
+            inventory: Inventory::default(),
+            ledger: Ledger::default(),
+            sessions: Sessions::default(),
+            #[cfg(feature = "planted")]
+            forgetful: false,
+        })
+    }
+
+    /// Takes one step. Every entry has an answer; one that is refused moves neither goods nor money.
+    ///
+    /// An entry whose outcome [changes the market](Outcome::changes_the_market) must be kept, for
+    /// the same market to be made again.
+    pub fn apply(&mut self, entry: &Entry) -> Applied {
+        let before_ms = self.now_ms;
+        self.now_ms = self.now_ms.max(entry.at_ms);
+        let applied = match &entry.act {
+            Act::Request(request) => self.answer(entry, request),
+            Act::ExpireSessions { idle_ms } => {
+                let sessions = self.sessions.expire(*idle_ms, self.now_ms) as u32;
+                Applied { outcome: Outcome::Expired { sessions }, repeated: false }
+            }
+        };
+        if !applied.outcome.changes_the_market() {
+            self.now_ms = before_ms;
+        }
+        applied
+    }
+
+    /// Answers a request: with its first answer if it has one.
+    fn answer(&mut self, entry: &Entry, request: &Request) -> Applied {
+        let refused = |refusal| Applied { outcome: Outcome::Refused(refusal), repeated: false };
+        if request.command == Command::Open {
+            return match self.sessions.open(request, self.now_ms) {
+                Ok(repeated) => Applied { outcome: Outcome::Opened, repeated },
+                Err(refusal) => refused(refusal),
+            };
+        }
+        let Self { rules, inventory, ledger, sessions, .. } = self;
+        let Some(session) = sessions.open.get_mut(&request.id.client) else {
+            return refused(Refusal::UnknownSession);
+        };
+        session.hear(request, self.now_ms);
+        let mut execute =
+            || execute(inventory, ledger, rules, entry, request).unwrap_or_else(Outcome::Refused);
+        match session.find(request) {
+            Err(refusal) => refused(refusal),
+            #[cfg(feature = "planted")]
+            Ok(Place::Answered(_)) if self.forgetful => {
+                Applied { outcome: execute(), repeated: false }
+            }
+            Ok(Place::Answered(place)) => {
+                Applied { outcome: session.answers[place].outcome.clone(), repeated: true }
+            }
+            Ok(Place::New(place)) => {
+                let outcome = execute();
+                if outcome.is_remembered() {
+                    session.keep(place, request, outcome.clone());
+                }
+                Applied { outcome, repeated: false }
+            }
+        }
+    }
+
+    /// Plants a bug, for proving that a checker finds it: a repeated request is executed again.
+    #[cfg(feature = "planted")]
+    pub fn plant_forgetful_sessions(&mut self) {
+        self.forgetful = true;
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The kernel's time: the latest that any entry carried, in milliseconds.
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// What is left of a good.
+    pub fn stock(&self, good: &Good) -> Stock {
+        self.inventory.stock(good)
+    }
+
+    /// All goods ever sold here, by name, and where their units have gone.
+    pub fn goods(&self) -> impl Iterator<Item = (&Good, Units)> {
+        self.inventory.shelves.iter().map(|(good, shelf)| (good, shelf.units))
+    }
+
+    /// What a party has on sale, oldest first. Looks at every lot.
+    pub fn lots_of(&self, party: Party) -> impl Iterator<Item = (LotId, &Lot)> {
+        let lots = self.inventory.lots.iter().map(|(id, lot)| (*id, lot));
+        lots.filter(move |(_, lot)| lot.seller == party)
+    }
+
+    /// What a party has done here; all zero for one that has done nothing.
+    pub fn account(&self, party: Party) -> Account {
+        self.ledger.accounts.get(&party).copied().unwrap_or_default()
+    }
+
+    /// What all parties have done here.
+    pub fn totals(&self) -> Totals {
+        self.ledger.totals
+    }
+
+    /// How many sessions are open.
+    pub fn sessions(&self) -> usize {
+        self.sessions.open.len()
+    }
+
+    /// Whether the totals add up: deposited = withdrawn + shipped + left, and paid = earned +
+    /// commission. Takes no longer in a large market.
+    ///
+    /// # Errors
+    /// A sentence with the figures that do not.
+    pub fn check_quick(&self) -> Result<(), String> {
+        self.ledger.totals.check()
+    }
+
+    /// The whole market as bytes.
+    ///
+    /// ```
+    /// use market::{Kernel, Rules, SellerChoice};
+    ///
+    /// let rules = Rules { commission_basis_points: 1_000, choice: SellerChoice::Oldest };
+    /// let kernel = Kernel::new(rules)?;
+    /// assert_eq!(Kernel::from_bytes(&kernel.to_bytes())?, kernel);
+    /// assert!(Kernel::from_bytes(b"no market").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_allocvec(self).expect("all lengths are known, and stamps are within bounds")
+    }
+
+    /// The market that these bytes stand for. Allocates in proportion to their number.
+    ///
+    /// # Errors
+    /// [`BadSnapshot`] if they stand for none.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadSnapshot> {
+        let (image, rest) = postcard::take_from_bytes::<Image>(bytes)?;
+        if !rest.is_empty() {
+            return Err(BadSnapshot::Longer(rest.len()));
+        }
+        Self::try_from(image)
+    }
+}
+
+/// Executes a command, whatever was answered before.
+fn execute(
+    inventory: &mut Inventory,
+    ledger: &mut Ledger,
+    rules: &Rules,
+    entry: &Entry,
+    request: &Request,
+) -> Result<Outcome, Refusal> {
+    let party = request.id.client.party;
+    match &request.command {
+        Command::Open => Ok(Outcome::Opened),
+        Command::Buy(order) => {
+            trade::buy(inventory, ledger, rules, (party, entry.trader), order, entry.draw)
+        }
+        Command::Deposit(offer) => trade::deposit(inventory, ledger, rules, party, offer),
+        Command::Withdraw { lot } => trade::withdraw(inventory, ledger, party, *lot),
+    }
+}
+
+/// Why bytes are no snapshot of a market.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadSnapshot {
+    /// They do not decode.
+    #[error("not a snapshot of a market: {0}; take another snapshot; nothing was restored")]
+    Malformed(#[from] postcard::Error),
+    /// This many bytes follow the snapshot.
+    #[error("{0} bytes follow the snapshot of a market; nothing was restored")]
+    Longer(usize),
+    /// The market in it cannot be.
+    #[error("the market in the snapshot does not add up: {0}; nothing was restored")]
+    Broken(String),
+}
+
+/// A kernel as it is read, before it is indexed and audited: the same fields in the same order.
+#[derive(Deserialize)]
+struct Image {
+    rules: Rules,
+    now_ms: u64,
+    inventory: Inventory,
+    ledger: Ledger,
+    sessions: Sessions,
+}
+
+impl TryFrom<Image> for Kernel {
+    type Error = BadSnapshot;
+    fn try_from(image: Image) -> Result<Self, BadSnapshot> {
+        let Image { rules, now_ms, mut inventory, ledger, sessions } = image;
+        inventory.index().map_err(BadSnapshot::Broken)?;
+        let mut kernel = Self::new(rules).map_err(|bad| BadSnapshot::Broken(bad.to_string()))?;
+        (kernel.now_ms, kernel.inventory) = (now_ms, inventory);
+        (kernel.ledger, kernel.sessions) = (ledger, sessions);
+        kernel.audit().map_err(BadSnapshot::Broken)?;
+        Ok(kernel)
+    }
+}

@@ -1,0 +1,165 @@
+//! What a buyer wants, and when (seeds 000, 001, 002): one purchase at a time, of a good,
+//! a quantity and at a price by chance, with a pause for thought in between.
+
+use std::time::Duration;
+
+use machine::Random;
+use market::{Command, Good, Order, Outcome, Refusal};
+
+use crate::settings::BuyerSettings;
+
+/// What a buyer does after an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Buys again at once.
+    Buy,
+    /// Thinks for this long, then buys.
+    Think(Duration),
+    /// Has all that it wanted.
+    Stop,
+}
+
+/// A buyer's wishes.
+#[derive(Debug, Clone)]
+pub struct Buyer {
+    settings: BuyerSettings,
+    goods: Vec<Good>,
+    /// What it looks for; none once that was not to be had and another one is to be chosen.
+    wanted: Option<Good>,
+    purchases: u64,
+}
+
+impl Buyer {
+    /// A buyer that has bought nothing yet of `goods`.
+    pub fn new(settings: BuyerSettings, goods: Vec<Good>) -> Self {
+        Self { settings, goods, wanted: None, purchases: 0 }
+    }
+
+    /// The next purchase; none if there is nothing to be bought at all.
+    pub fn wish(&mut self, random: &mut Random) -> Option<Command> {
+        let good = match self.wanted.take() {
+            Some(good) => good,
+            None => random.pick(&self.goods)?.clone(),
+        };
+        let range = self.settings.quantity;
+        let quantity = random.between(range.min.into(), range.max.into()) as u32;
+        let (limit, partial) = (self.settings.limit, self.settings.partial);
+        Some(Command::Buy(Order { good, quantity, limit, partial }))
+    }
+
+    /// How long it thinks.
+    pub fn think(&self, random: &mut Random) -> Duration {
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let range = self.settings.think;
+        Duration::from_nanos(random.between(nanos(range.min), nanos(range.max)))
+    }
+
+    /// What follows from an answer to `order`; none if it is in doubt.
+    pub fn answered(
+        &mut self,
+        order: &Order,
+        outcome: Option<&Outcome>,
+        random: &mut Random,
+    ) -> Next {
+        match outcome {
+            Some(Outcome::Bought(_)) => {
+                self.purchases += 1;
+                if self.settings.purchases != 0 && self.purchases >= self.settings.purchases {
+                    return Next::Stop;
+                }
+                if random.chance(self.settings.buy_probability) {
+                    return Next::Buy;
+                }
+            }
+            Some(Outcome::Refused(Refusal::OutOfStock { .. } | Refusal::NotSoldHere)) => {
+                self.wanted = self.another_than(&order.good, random);
+            }
+            Some(_) | None => {}
+        }
+        Next::Think(self.think(random))
+    }
+
+    fn another_than(&self, good: &Good, random: &mut Random) -> Option<Good> {
+        if !self.settings.retry_other_good {
+            return Some(good.clone());
+        }
+        let others: Vec<Good> = self.goods.iter().filter(|other| *other != good).cloned().collect();
+        random.pick(&others).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::settings::Range;
+
+    use super::*;
+
+    fn buyer(change: impl Fn(&mut BuyerSettings)) -> Buyer {
+        let mut settings = BuyerSettings {
+            quantity: Range { min: 1, max: 3 },
+            limit: None,
+            partial: false,
+            think: Range { min: Duration::from_millis(1), max: Duration::from_millis(2) },
+            buy_probability: 0.0,
+            purchases: 0,
+            retry_other_good: true,
+        };
+        change(&mut settings);
+        Buyer::new(settings, ["salt", "fish"].map(|name| Good::new(name).unwrap()).to_vec())
+    }
+
+    fn bought(order: &Order) -> Outcome {
+        let receipt = market::Receipt {
+            good: order.good.clone(),
+            quantity: order.quantity,
+            paid: market::Money(0),
+            commission: market::Money(0),
+            fills: Vec::new(),
+        };
+        Outcome::Bought(receipt)
+    }
+
+    fn wish(buyer: &mut Buyer, random: &mut Random) -> Order {
+        match buyer.wish(random) {
+            Some(Command::Buy(order)) => order,
+            other => panic!("not a purchase: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn it_stops_after_its_count_of_purchases() {
+        let mut random = Random::from_seed(1);
+        let mut buyer = buyer(|settings| settings.purchases = 2);
+        let order = wish(&mut buyer, &mut random);
+        let outcome = bought(&order);
+        assert!(matches!(
+            buyer.answered(&order, Some(&outcome), &mut random),
+            Next::Think(time) if time >= Duration::from_millis(1)
+        ));
+        assert_eq!(buyer.answered(&order, Some(&outcome), &mut random), Next::Stop);
+    }
+
+    #[test]
+    fn it_buys_again_at_once_by_chance() {
+        let mut random = Random::from_seed(1);
+        let mut buyer = buyer(|settings| settings.buy_probability = 1.0);
+        let order = wish(&mut buyer, &mut random);
+        assert_eq!(buyer.answered(&order, Some(&bought(&order)), &mut random), Next::Buy);
+    }
+
+    #[test]
+    fn it_looks_for_another_good_when_one_is_not_to_be_had() {
+        let mut random = Random::from_seed(1);
+        for retry_other_good in [true, false] {
+            let mut buyer = buyer(|settings| settings.retry_other_good = retry_other_good);
+            for _ in 0..20 {
+                let order = wish(&mut buyer, &mut random);
+                let refused = Outcome::Refused(Refusal::NotSoldHere);
+                buyer.answered(&order, Some(&refused), &mut random);
+                let next = wish(&mut buyer, &mut random);
+                assert_eq!(next.good != order.good, retry_other_good);
+                buyer.answered(&next, None, &mut random);
+            }
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! One event: what one node did or saw, and when. The stream of all of them is the record of a
+//! run; logs, history, summary and verdict are told from it and from nothing else.
+//!
+//! An event is one line of JSON: the fields of [`Event`], then `kind`, then the fields of that
+//! kind.
+//!
+//! ```
+//! use machine::NodeId;
+//! use peer::event::{Event, Fault, What};
+//!
+//! let what = What::Fault { fault: Fault::Kill, target: NodeId(5) };
+//! let event = Event { time_ns: 7, node: NodeId(0), clock: None, what };
+//! let line = serde_json::to_string(&event).unwrap();
+//! assert_eq!(line, r#"{"time_ns":7,"node":0,"kind":"fault","fault":"kill","target":5}"#);
+//! assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
+//! ```
+
+use clocks::VectorClock;
+use groupcast::leadership::{Cause, Stepped};
+use groupcast::membership;
+use machine::{Epoch, Incarnation, NodeId};
+use market::{
+    Command, Good, LotId, Money, Offer, Order, Outcome, Party, Receipt, Refusal, RequestId,
+};
+use serde::{Deserialize, Serialize};
+
+/// What one node did or saw, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, in nanoseconds since the run began, on the clock that all processes of the run share.
+    pub time_ns: u64,
+    /// Whose event it is. Node 0 is the directory, and the runner's events are its events too.
+    pub node: NodeId,
+    /// The node's vector clock then, where the run keeps vector clocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<VectorClock>,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What can happen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum What {
+    /// A node began a life.
+    Started {
+        /// Which life of it.
+        incarnation: Incarnation,
+        /// What it is there for, in a word: `peer`, `buyer`, `directory`…
+        role: String,
+    },
+    /// A node ended its life in good order.
+    Stopped,
+    /// The runner did this to a node.
+    Fault {
+        /// What it did.
+        fault: Fault,
+        /// To whom.
+        target: NodeId,
+    },
+
+    /// A node became a member of the group, as the reporting node sees it.
+    Joined {
+        /// Who.
+        member: NodeId,
+        /// Which life of it.
+        incarnation: Incarnation,
+        /// Where it listens.
+        address: String,
+    },
+    /// A member was not heard of for too long and is one no more.
+    Expired {
+        /// Who.
+        member: NodeId,
+    },
+
+    /// The node has reason to doubt the leader that it followed.
+    Suspected {
+        /// The leader.
+        suspect: NodeId,
+        /// Why.
+        cause: Cause,
+    },
+    /// The node started an election.
+    Campaigned,
+    /// The node has the promises of a majority and leads. Reported by the winner.
+    Elected {
+        /// Its term.
+        epoch: Epoch,
+        /// What became of the leader before it.
+        cause: Cause,
+        /// From the winner's own suspicion until now, in nanoseconds.
+        took_ns: u64,
+    },
+    /// The node recognises a leader; the winner recognises itself.
+    Followed {
+        /// The leader's term.
+        epoch: Epoch,
+        /// Election messages that the node sent since it recognised the leader before.
+        messages: u64,
+    },
+    /// The node leads no more.
+    SteppedDown {
+        /// The term that ends.
+        epoch: Epoch,
+        /// Why.
+        why: Stepped,
+    },
+
+    /// A new trader has taken over the market and serves.
+    Trading {
+        /// Its term.
+        epoch: Epoch,
+        /// How many units the market that it took over has shipped.
+        shipped_before: u64,
+    },
+    /// The trader sold; the sale is durable.
+    Sold {
+        /// Its term.
+        epoch: Epoch,
+        /// The buy.
+        request: RequestId,
+        /// Who bought.
+        buyer: Party,
+        /// What, from whom and for how much.
+        receipt: Receipt,
+    },
+    /// The trader refused a buy.
+    Refused {
+        /// Its term.
+        epoch: Epoch,
+        /// The buy.
+        request: RequestId,
+        /// What was asked for.
+        good: Good,
+        /// Why not.
+        refusal: Refusal,
+    },
+    /// The trader was asked again and gave its first answer again.
+    Repeated {
+        /// Its term.
+        epoch: Epoch,
+        /// The request.
+        request: RequestId,
+    },
+    /// The trader took goods into stock.
+    Deposited {
+        /// Its term.
+        epoch: Epoch,
+        /// The deposit.
+        request: RequestId,
+        /// Who deposited.
+        seller: Party,
+        /// What.
+        good: Good,
+        /// How many units.
+        quantity: u32,
+        /// The price of each.
+        unit_price: Money,
+        /// The lot that they make.
+        lot: LotId,
+    },
+    /// The trader gave what was left of a lot back to its seller.
+    Withdrawn {
+        /// Its term.
+        epoch: Epoch,
+        /// The withdrawal.
+        request: RequestId,
+        /// Who has them back.
+        seller: Party,
+        /// What.
+        good: Good,
+        /// How many units.
+        quantity: u32,
+        /// The lot that is no more.
+        lot: LotId,
+    },
+    /// The trader forgot sessions that were idle for too long.
+    SessionsExpired {
+        /// Its term.
+        epoch: Epoch,
+        /// How many.
+        sessions: u32,
+    },
+
+    /// A client asks. Reported once a request, not again when it is sent again.
+    Asked {
+        /// The request.
+        request: RequestId,
+        /// For what.
+        operation: Operation,
+    },
+    /// A client has its answer. Reported once a request.
+    Answered {
+        /// The request.
+        request: RequestId,
+        /// What was asked for.
+        operation: Operation,
+        /// The answer.
+        outcome: Outcome,
+        /// From the first sending until now, in nanoseconds.
+        took_ns: u64,
+    },
+    /// A client stops waiting for an answer; it may have happened or not.
+    Abandoned {
+        /// The request.
+        request: RequestId,
+        /// What was asked for.
+        operation: Operation,
+    },
+    /// A client looked at the stock of a good.
+    Looked {
+        /// Of what.
+        good: Good,
+        /// How many units there were.
+        units: u64,
+        /// From the question until now, in nanoseconds.
+        took_ns: u64,
+    },
+    /// A seller learns that it sold.
+    Earned {
+        /// What.
+        good: Good,
+        /// How many units.
+        quantity: u32,
+        /// What the seller earns by it, after commission.
+        amount: Money,
+        /// All that it earned in this life.
+        total: Money,
+    },
+
+    /// A limit bit.
+    Overflow {
+        /// Which.
+        limit: String,
+        /// Its value.
+        value: u64,
+    },
+}
+
+/// What the runner does to a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// Ends it without warning.
+    Kill,
+    /// Stops it in its tracks.
+    Pause,
+    /// Lets a paused one go on.
+    Resume,
+    /// Begins a new life of it.
+    Restart,
+    /// Asks a leader to resign.
+    Resign,
+}
+
+/// What a client can ask a trader for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// A session.
+    Open,
+    /// To buy.
+    Buy(Order),
+    /// To sell. The offer's clock is that of the event.
+    Deposit {
+        /// What.
+        good: Good,
+        /// How many units.
+        quantity: u32,
+        /// The price of each.
+        unit_price: Money,
+    },
+    /// To have what is left of a lot back.
+    Withdraw {
+        /// Which.
+        lot: LotId,
+    },
+}
+
+impl From<&Command> for Operation {
+    fn from(command: &Command) -> Self {
+        match command {
+            Command::Open => Self::Open,
+            Command::Buy(order) => Self::Buy(order.clone()),
+            Command::Deposit(Offer { good, quantity, unit_price, stamp: _ }) => {
+                Self::Deposit { good: good.clone(), quantity: *quantity, unit_price: *unit_price }
+            }
+            Command::Withdraw { lot } => Self::Withdraw { lot: *lot },
+        }
+    }
+}
+
+impl From<membership::Report> for What {
+    fn from(report: membership::Report) -> Self {
+        match report {
+            membership::Report::Joined(membership::Entry { node, incarnation, address }) => {
+                Self::Joined { member: node, incarnation, address }
+            }
+            membership::Report::Expired(member) => Self::Expired { member },
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What peers say to each other, and what they write down.
+
+use clocks::VectorClock;
+use groupcast::fence::majority::Promised;
+use groupcast::{leadership, membership};
+use machine::{Epoch, Incarnation};
+use market::{Entry, Good, Kernel, Money, Outcome, Request, RequestId};
+use serde::{Deserialize, Serialize};
+
+/// Peer to peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// To and from the directory.
+    Membership(membership::Message),
+    /// Who leads.
+    Leadership(leadership::Message),
+    /// The market.
+    Trade(Trade),
+}
+
+/// A message of the market.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trade {
+    /// The sender's clock, where the market keeps vector clocks.
+    pub clock: Option<VectorClock>,
+    /// What it says.
+    pub body: Body,
+}
+
+/// What a message of the market says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Body {
+    /// Client to trader.
+    Request(Request),
+    /// Trader to client: the answer, which is durable.
+    Answer {
+        /// The trader's epoch.
+        epoch: Epoch,
+        /// What is answered.
+        id: RequestId,
+        /// The answer.
+        outcome: Outcome,
+    },
+    /// Seller to trader: where do I stand?
+    Inquire,
+    /// Trader to seller: here, and what was just sold.
+    Notice {
+        /// All of it, so that a lost notice does no harm.
+        standing: Standing,
+        /// The sale that this notice is for, if any.
+        sale: Option<Sale>,
+    },
+}
+
+/// Where a seller stands. All but `left` only ever rises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Units deposited.
+    pub deposited: u64,
+    /// Units sold.
+    pub sold: u64,
+    /// Units still in the market.
+    pub left: u64,
+    /// Money earned, after commission.
+    pub earned: Money,
+}
+
+/// What a seller sold in one order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sale {
+    /// What.
+    pub good: Good,
+    /// Units.
+    pub quantity: u32,
+    /// What it earned by it, after commission.
+    pub earned: Money,
+}
+
+/// A record of either of a peer's journals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    /// Its own: an epoch that it promised.
+    Promised(Promised),
+    /// The common one: a command that the trader applied.
+    Entry(Entry),
+}
+
+/// A snapshot of either of a peer's journals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Snapshot {
+    /// Its own.
+    Own(Own),
+    /// The common one: the market.
+    Market(Box<Kernel>),
+}
+
+/// What a peer remembers of itself across its lives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Own {
+    /// Which life this is.
+    pub incarnation: Incarnation,
+    /// The highest epoch that it promised.
+    pub promised: Promised,
+}

@@ -1,0 +1,350 @@
+//! The stack: one peer, from its machines and roles. This file routes inputs; what follows from
+//! requests and answers is in `trading`.
+
+use clocks::VectorClock;
+use groupcast::fence::majority::Promised;
+use groupcast::leadership::{self, Leadership};
+use groupcast::membership::{self, Member};
+use machine::{
+    After, Context, Epoch, Holds, Incarnation, Input, Instant, Journal, Machine, Never, NodeId,
+};
+
+use crate::buyer::Buyer;
+use crate::client::Client;
+use crate::event::What;
+use crate::message::{Message, Own, Record, Snapshot};
+use crate::seller::Seller;
+use crate::settings::{OrderPolicy, Role, Settings};
+use crate::trader::Trader;
+
+/// Peers that buy, sell, and trade for all while they lead.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    pub(crate) settings: Settings,
+    pub(crate) me: NodeId,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) role: Role,
+    pub(crate) clock: Option<VectorClock>,
+    pub(crate) member: Member,
+    pub(crate) leadership: Leadership,
+    pub(crate) client: Client,
+    pub(crate) buyer: Buyer,
+    /// Whether the buyer has a purchase under way.
+    pub(crate) buying: bool,
+    pub(crate) seller: Seller,
+    pub(crate) has_stocked_up: bool,
+    pub(crate) is_winding_down: bool,
+    pub(crate) trader: Trader,
+}
+
+/// From the layer above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// If this peer leads: resign.
+    Resign,
+    /// Ask for nothing new; what is under way goes on.
+    WindDown,
+}
+
+/// To the layer above: what happened, and the peer's clock then.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Report {
+    /// When it happened; the report leaves when what it rests on is durable.
+    pub at: Instant,
+    /// The clock, where the market keeps vector clocks.
+    pub clock: Option<VectorClock>,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened, and the clock if there is one.
+impl std::fmt::Debug for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.clock {
+            Some(clock) => write!(f, "{:?} at {clock}", self.what),
+            None => write!(f, "{:?}", self.what),
+        }
+    }
+}
+
+/// Timers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Alarm {
+    /// The membership's.
+    Membership(membership::Announce),
+    /// The leadership's.
+    Leadership(leadership::Alarm),
+    /// Requests without an answer are to be sent again.
+    Resend,
+    /// The buyer has thought enough.
+    Think,
+    /// The seller gains goods.
+    Accrue,
+    /// The seller considers a deposit.
+    Update,
+    /// The seller asks where it stands.
+    Inquire,
+    /// The trader serves what is queued.
+    Serve,
+    /// The trader considers to resign.
+    Quantum,
+    /// The trader forgets idle sessions.
+    Expire,
+}
+
+pub(crate) type Cx<'a> = Context<'a, Peer>;
+
+/// Known bugs, for proving that the checkers find them.
+#[cfg(feature = "planted")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Planted {
+    /// A winner of an election leads without asking anybody.
+    NoFence,
+    /// Now and then a confirmed sale is not journaled.
+    UnjournaledSale,
+    /// A repeated request is applied twice.
+    ForgetfulSessions,
+}
+
+impl Peer {
+    /// A peer before its first life; the host hands over its own journal, then starts it.
+    pub fn new(settings: Settings) -> Self {
+        let me = settings.leadership.me;
+        let incarnation = Incarnation::default();
+        Self {
+            me,
+            incarnation,
+            role: settings.role,
+            clock: (settings.trader.order == OrderPolicy::Vector).then(VectorClock::new),
+            member: Member::new(settings.membership.clone()),
+            leadership: Leadership::new(settings.leadership.clone()),
+            client: Client::new(crate::party(me), incarnation),
+            buyer: Buyer::new(settings.buyer.clone(), settings.goods.clone()),
+            buying: false,
+            seller: Seller::new(settings.seller.clone(), settings.goods.clone()),
+            has_stocked_up: false,
+            is_winding_down: false,
+            trader: Trader::new(settings.trader.clone()),
+            settings,
+        }
+    }
+
+    /// Plants a bug.
+    #[cfg(feature = "planted")]
+    pub fn plant(&mut self, bug: Planted) {
+        match bug {
+            Planted::NoFence => self.leadership.plant_no_fence(),
+            Planted::UnjournaledSale | Planted::ForgetfulSessions => self.trader.plant(bug),
+        }
+    }
+
+    /// Who leads, as far as this peer knows.
+    pub fn leader(&self) -> Option<Epoch> {
+        self.leadership.epoch()
+    }
+
+    /// The trader's side of this peer.
+    pub fn trader(&self) -> &Trader {
+        &self.trader
+    }
+
+    /// Whether this peer buys while another one leads.
+    pub fn is_buyer(&self) -> bool {
+        self.role.buys
+    }
+
+    /// Whether a request of this peer is under way or waits.
+    pub fn is_busy(&self) -> bool {
+        self.client.is_busy()
+    }
+
+    /// Whether the peer may ask for something new: a trader neither buys nor sells.
+    pub(crate) fn may_act(&self) -> bool {
+        !self.is_winding_down && !self.leadership.is_leading()
+    }
+
+    /// Tells of something that the common journal has no part in.
+    pub(crate) fn report(&self, what: What, cx: &mut Cx<'_>) {
+        cx.report_after(After::Own, Report { at: cx.now, clock: self.clock.clone(), what });
+    }
+
+    /// Tells of something that the common journal holds.
+    pub(crate) fn report_trade(&self, what: What, cx: &mut Cx<'_>) {
+        cx.report(Report { at: cx.now, clock: self.clock.clone(), what });
+    }
+
+    fn own(&self) -> Own {
+        Own { incarnation: self.incarnation, promised: self.leadership.promised() }
+    }
+
+    fn restore(&mut self, snapshot: Snapshot, cx: &mut Cx<'_>) {
+        match snapshot {
+            Snapshot::Own(Own { incarnation, promised }) => {
+                self.incarnation = incarnation;
+                let journal = Journal::Own;
+                self.lead_input(Input::Restore { journal, snapshot: promised }, cx);
+            }
+            Snapshot::Market(kernel) => self.trader.restore(*kernel),
+        }
+    }
+
+    fn replay(&mut self, record: Record, cx: &mut Cx<'_>) {
+        match record {
+            Record::Promised(record) => {
+                self.lead_input(Input::Replay { journal: Journal::Own, record }, cx);
+            }
+            Record::Entry(entry) => self.trader.replay(&entry),
+        }
+    }
+
+    fn start(&mut self, cx: &mut Cx<'_>) {
+        self.incarnation = self.incarnation.next();
+        cx.snapshot(Journal::Own, Snapshot::Own(self.own()));
+        self.client = Client::new(crate::party(self.me), self.incarnation);
+        let (incarnation, role) = (self.incarnation, self.role.name().to_owned());
+        self.report(What::Started { incarnation, role }, cx);
+        self.member.begin(incarnation);
+        self.member_input(Input::Start, cx);
+        self.lead_input(Input::Start, cx);
+        let seller = self.seller.settings();
+        for (alarm, every) in [
+            (Alarm::Accrue, seller.accrue_every),
+            (Alarm::Update, seller.update_every),
+            (Alarm::Inquire, seller.inquire_every),
+        ] {
+            if !every.is_zero() {
+                cx.set(alarm, every);
+            }
+        }
+    }
+
+    pub(crate) fn member_input(&mut self, input: Input<Member>, cx: &mut Cx<'_>) {
+        for report in cx.run_after(After::Own, &mut self.member, input) {
+            let what = What::from(report);
+            self.report(what, cx);
+        }
+    }
+
+    pub(crate) fn lead_input(&mut self, input: Input<Leadership>, cx: &mut Cx<'_>) {
+        for report in cx.run_after(After::Own, &mut self.leadership, input) {
+            match report {
+                leadership::Report::Suspected { node, cause } => {
+                    self.report(What::Suspected { suspect: node, cause }, cx);
+                }
+                leadership::Report::Campaigned => self.report(What::Campaigned, cx),
+                leadership::Report::Elected { epoch, cause, took, messages } => {
+                    let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+                    self.report(What::Elected { epoch, cause, took_ns }, cx);
+                    self.report(What::Followed { epoch, messages }, cx);
+                    self.trader.claim(epoch);
+                    cx.claim(epoch);
+                    self.resend(cx);
+                }
+                leadership::Report::Followed { epoch, messages } => {
+                    self.report(What::Followed { epoch, messages }, cx);
+                    self.resend(cx);
+                    self.act(cx);
+                }
+                leadership::Report::SteppedDown { epoch, why } => {
+                    self.report(What::SteppedDown { epoch, why }, cx);
+                    self.stop_trading(why, cx);
+                }
+            }
+        }
+    }
+
+    fn message(&mut self, from: NodeId, body: Message, cx: &mut Cx<'_>) {
+        match body {
+            Message::Membership(body) => self.member_input(Input::Message { from, body }, cx),
+            Message::Leadership(body) => self.lead_input(Input::Message { from, body }, cx),
+            Message::Trade(trade) => self.trade(from, trade, cx),
+        }
+    }
+
+    fn alarm(&mut self, alarm: Alarm, cx: &mut Cx<'_>) {
+        match alarm {
+            Alarm::Membership(alarm) => self.member_input(Input::Alarm(alarm), cx),
+            Alarm::Leadership(alarm) => self.lead_input(Input::Alarm(alarm), cx),
+            Alarm::Resend => self.resend(cx),
+            Alarm::Think => self.buy(cx),
+            Alarm::Accrue | Alarm::Update | Alarm::Inquire => self.tend_stall(alarm, cx),
+            Alarm::Serve => self.serve_queue(cx),
+            Alarm::Quantum => self.consider_resigning(cx),
+            Alarm::Expire => self.expire_sessions(cx),
+        }
+    }
+}
+
+impl Machine for Peer {
+    type Message = Message;
+    type Command = Command;
+    type Report = Report;
+    type Record = Record;
+    type Snapshot = Snapshot;
+    type Alarm = Alarm;
+
+    fn handle(&mut self, input: Input<Self>, cx: &mut Cx<'_>) {
+        match input {
+            Input::Restore { snapshot, .. } => self.restore(snapshot, cx),
+            Input::Replay { record, .. } => self.replay(record, cx),
+            Input::Start => self.start(cx),
+            Input::Claimed(epoch) => self.start_trading(epoch, cx),
+            Input::Refused(epoch) => {
+                self.lead_input(Input::Command(leadership::Command::Outbid(epoch)), cx);
+            }
+            Input::Command(Command::Resign) => {
+                self.lead_input(Input::Command(leadership::Command::Resign), cx);
+            }
+            Input::Command(Command::WindDown) => self.is_winding_down = true,
+            Input::Message { from, body } => self.message(from, body, cx),
+            Input::Opened(node) => {
+                self.member_input(Input::Opened(node), cx);
+                self.lead_input(Input::Opened(node), cx);
+            }
+            Input::Closed(node) => self.lead_input(Input::Closed(node), cx),
+            Input::Alarm(alarm) => self.alarm(alarm, cx),
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.leadership.check()?;
+        self.trader.check()?;
+        match self.trader.epoch() {
+            Some(epoch) if self.leadership.epoch() != Some(epoch) => {
+                Err(format!("trades in {epoch} but does not lead in it"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Holds<Member> for Peer {
+    fn message(inner: membership::Message) -> Message {
+        Message::Membership(inner)
+    }
+    fn record(inner: Never) -> Record {
+        match inner {}
+    }
+    fn snapshot(inner: Never) -> Snapshot {
+        match inner {}
+    }
+    fn alarm(inner: membership::Announce) -> Alarm {
+        Alarm::Membership(inner)
+    }
+}
+
+impl Holds<Leadership> for Peer {
+    fn message(inner: leadership::Message) -> Message {
+        Message::Leadership(inner)
+    }
+    fn record(inner: Promised) -> Record {
+        Record::Promised(inner)
+    }
+    /// Leadership writes no snapshots itself; a promise alone is a snapshot of a first life.
+    fn snapshot(inner: Promised) -> Snapshot {
+        Snapshot::Own(Own { incarnation: Incarnation::default(), promised: inner })
+    }
+    fn alarm(inner: leadership::Alarm) -> Alarm {
+        Alarm::Leadership(inner)
+    }
+}

@@ -1,0 +1,227 @@
+//! The trader's side: the market's kernel at the peer that leads, from the moment at which the
+//! common journal is handed over to it until it leads no more.
+//!
+//! ```text
+//!   Idle ── elected: Claim ──▶ Claiming ── Restore, Replay…, Claimed: Snapshot ──▶ Trading
+//!    ▲                             │ requests wait here, and are served first          │
+//!    └──── outbid, resigned, no majority, or the journal refused the epoch ◀───────────┘
+//! ```
+//!
+//! **Promise.** An answer leaves only when the journal holds what it says and still belongs to the
+//! trader's epoch (SAFETY S8). *Why:* each entry is persisted to the common journal before its
+//! answer is sent; the host lets nothing pass that waits behind a refused write.
+
+use clocks::VectorClock;
+use machine::{Epoch, NodeId};
+use market::{Act, Applied, Entry, Kernel, Outcome, Party, Request};
+
+use crate::message::Standing;
+use crate::settings::{OrderPolicy, TraderSettings};
+
+/// A request that waits to be served.
+#[derive(Debug, Clone)]
+pub struct Queued {
+    /// Who sent it.
+    pub from: NodeId,
+    /// What.
+    pub request: Request,
+    /// The sender's clock then.
+    pub clock: Option<VectorClock>,
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    Idle,
+    Claiming(Epoch),
+    Trading(Epoch),
+}
+
+/// The market, while this peer trades.
+#[derive(Debug, Clone)]
+pub struct Trader {
+    settings: TraderSettings,
+    state: State,
+    kernel: Kernel,
+    queue: Vec<Queued>,
+    entries_since_snapshot: u64,
+    sales: u64,
+    #[cfg(feature = "planted")]
+    planted: Option<crate::Planted>,
+}
+
+/// What came of an act.
+#[derive(Debug)]
+pub struct Served {
+    /// What the kernel says.
+    pub applied: Applied,
+    /// What must be persisted before anybody is told; none if nothing changed.
+    pub entry: Option<Entry>,
+}
+
+impl Trader {
+    /// A peer that does not trade.
+    pub fn new(settings: TraderSettings) -> Self {
+        Self {
+            state: State::Idle,
+            kernel: settings.founding.clone(),
+            settings,
+            queue: Vec::new(),
+            entries_since_snapshot: 0,
+            sales: 0,
+            #[cfg(feature = "planted")]
+            planted: None,
+        }
+    }
+
+    #[cfg(feature = "planted")]
+    pub(crate) fn plant(&mut self, bug: crate::Planted) {
+        self.planted = Some(bug);
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &TraderSettings {
+        &self.settings
+    }
+
+    /// The epoch in which this peer serves, if it does.
+    pub fn epoch(&self) -> Option<Epoch> {
+        match self.state {
+            State::Trading(epoch) => Some(epoch),
+            State::Idle | State::Claiming(_) => None,
+        }
+    }
+
+    /// The market, while this peer serves.
+    pub fn market(&self) -> Option<&Kernel> {
+        self.epoch().map(|_| &self.kernel)
+    }
+
+    /// Whether it has made as many sales in this epoch as it makes before it resigns.
+    pub fn has_sold_enough(&self) -> bool {
+        let enough = self.settings.resign_after_sales;
+        enough != 0 && self.sales >= enough
+    }
+
+    /// Waits for the market from now on.
+    pub fn claim(&mut self, epoch: Epoch) {
+        self.stop();
+        self.state = State::Claiming(epoch);
+    }
+
+    /// The market as of a moment.
+    pub fn restore(&mut self, kernel: Kernel) {
+        self.kernel = kernel;
+    }
+
+    /// What was done since that moment.
+    pub fn replay(&mut self, entry: &Entry) {
+        self.kernel.apply(entry);
+    }
+
+    /// The market is all here: serves from now on. The market as it stands, to be written down
+    /// first; none if this is not the epoch that was claimed last.
+    pub fn claimed(&mut self, claimed: Epoch) -> Option<Kernel> {
+        match self.state {
+            State::Claiming(epoch) if epoch == claimed => {
+                self.state = State::Trading(epoch);
+                #[cfg(feature = "planted")]
+                if self.planted == Some(crate::Planted::ForgetfulSessions) {
+                    self.kernel.plant_forgetful_sessions();
+                }
+                Some(self.kernel.clone())
+            }
+            State::Idle | State::Claiming(_) | State::Trading(_) => None,
+        }
+    }
+
+    /// Trades no more; what waits is left to be sent again to whoever trades next.
+    pub fn stop(&mut self) {
+        self.state = State::Idle;
+        self.kernel = self.settings.founding.clone();
+        self.queue.clear();
+        self.entries_since_snapshot = 0;
+        self.sales = 0;
+    }
+
+    /// Whether requests are to wait: for the market, or for the others of a batch.
+    pub fn must_queue(&self) -> bool {
+        match self.state {
+            State::Claiming(_) => true,
+            State::Trading(_) => self.settings.order == OrderPolicy::Vector,
+            State::Idle => false,
+        }
+    }
+
+    /// Lets a request wait; false, and nothing changed, if too many wait already.
+    pub fn enqueue(&mut self, queued: Queued) -> bool {
+        let fits = self.queue.len() < self.settings.pending_max;
+        if fits {
+            self.queue.push(queued);
+        }
+        fits
+    }
+
+    /// What waits, in the order in which it is to be served.
+    pub fn take_queue(&mut self) -> Vec<Queued> {
+        let mut queue = std::mem::take(&mut self.queue);
+        if self.settings.order == OrderPolicy::Vector {
+            // What happened before has a smaller sum of ticks, so this order never serves an effect
+            // ahead of its cause.
+            queue.sort_by_key(|queued| {
+                let clock = queued.clock.iter().flat_map(VectorClock::iter);
+                (clock.map(|(_, ticks)| ticks).sum::<u64>(), queued.from)
+            });
+        }
+        queue
+    }
+
+    /// Applies an act to the market; none if this peer does not serve.
+    pub fn serve(&mut self, trader: Party, at_ms: u64, draw: u64, act: Act) -> Option<Served> {
+        self.epoch()?;
+        let entry = Entry { at_ms, trader, draw, act };
+        let applied = self.kernel.apply(&entry);
+        if matches!(applied.outcome, Outcome::Bought(_)) && !applied.repeated {
+            self.sales += 1;
+        }
+        let changed = applied.outcome.changes_the_market();
+        #[cfg(feature = "planted")]
+        let changed = changed && !self.is_forgotten(&applied);
+        self.entries_since_snapshot += u64::from(changed);
+        Some(Served { applied, entry: changed.then_some(entry) })
+    }
+
+    #[cfg(feature = "planted")]
+    fn is_forgotten(&self, applied: &Applied) -> bool {
+        self.planted == Some(crate::Planted::UnjournaledSale)
+            && self.sales % 20 == 7
+            && matches!(applied.outcome, Outcome::Bought(_))
+    }
+
+    /// The market as it stands, if it is time to write it down in place of its entries.
+    pub fn due_snapshot(&mut self) -> Option<Kernel> {
+        if self.entries_since_snapshot < self.settings.snapshot_every {
+            return None;
+        }
+        self.entries_since_snapshot = 0;
+        Some(self.kernel.clone())
+    }
+
+    /// Where a seller stands.
+    pub fn standing(&self, seller: Party) -> Standing {
+        let account = self.kernel.account(seller);
+        Standing {
+            deposited: account.deposited,
+            sold: account.sold,
+            left: account.deposited - account.sold - account.withdrawn,
+            earned: account.earned,
+        }
+    }
+
+    /// The market's own invariants, as far as they cost nothing.
+    ///
+    /// # Errors
+    /// A sentence that says which is broken.
+    pub fn check(&self) -> Result<(), String> {
+        self.kernel.check_quick()
+    }
+}

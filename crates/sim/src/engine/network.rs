@@ -1,0 +1,102 @@
+//! The network: delay, loss, duplication, partitions both ways and one way. Each message is delayed
+//! on its own, so they overtake each other.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use machine::{NodeId, Random};
+
+/// How the links of a world behave.
+#[derive(Debug, Clone, Copy)]
+pub struct Links {
+    /// The shortest way.
+    pub delay_min: Duration,
+    /// Added to that, evenly up to this.
+    pub delay_spread: Duration,
+    /// One message in so many takes ten times as long; none if 0.
+    pub straggler_one_in: u64,
+    /// The probability that a message is lost.
+    pub loss: f64,
+    /// The probability that a message arrives twice.
+    pub duplication: f64,
+}
+
+/// The links, and which of them are cut.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// How links behave now.
+    pub links: Links,
+    random: Random,
+    /// How many cuts stand on the way from one node to another.
+    cut: BTreeMap<(NodeId, NodeId), u32>,
+    /// What a node adds to the way of all it sends and receives.
+    slowness: BTreeMap<NodeId, Duration>,
+    /// Messages lost by chance or at a cut.
+    pub lost: u64,
+    /// Messages that arrived twice.
+    pub duplicated: u64,
+}
+
+impl Network {
+    /// A whole network.
+    pub fn new(links: Links, random: Random) -> Self {
+        let (cut, slowness) = (BTreeMap::new(), BTreeMap::new());
+        Self { links, random, cut, slowness, lost: 0, duplicated: 0 }
+    }
+
+    /// Cuts the way from `from` to `to`; cuts add up.
+    pub fn cut(&mut self, from: NodeId, to: NodeId) {
+        *self.cut.entry((from, to)).or_default() += 1;
+    }
+
+    /// Takes one cut back.
+    pub fn mend(&mut self, from: NodeId, to: NodeId) {
+        if let Some(cuts) = self.cut.get_mut(&(from, to)) {
+            *cuts -= 1;
+            if *cuts == 0 {
+                self.cut.remove(&(from, to));
+            }
+        }
+    }
+
+    /// Whether what `from` sends can reach `to`.
+    pub fn is_open(&self, from: NodeId, to: NodeId) -> bool {
+        !self.cut.contains_key(&(from, to))
+    }
+
+    /// Makes a node's messages take longer by `by`; zero makes it as fast as the others.
+    pub fn slow(&mut self, node: NodeId, by: Duration) {
+        if by.is_zero() {
+            self.slowness.remove(&node);
+        } else {
+            self.slowness.insert(node, by);
+        }
+    }
+
+    /// When copies of a message arrive: after none, one or two delays.
+    pub fn route(&mut self, from: NodeId, to: NodeId) -> ([Duration; 2], usize) {
+        if !self.is_open(from, to) || self.random.chance(self.links.loss) {
+            self.lost += 1;
+            return ([Duration::ZERO; 2], 0);
+        }
+        let copies = 1 + usize::from(self.random.chance(self.links.duplication));
+        self.duplicated += copies as u64 - 1;
+        ([self.delay(from, to), self.delay(from, to)], copies)
+    }
+
+    /// How long one message takes.
+    pub fn delay(&mut self, from: NodeId, to: NodeId) -> Duration {
+        let spread = self.links.delay_spread.as_nanos() as u64;
+        let mut delay = self.links.delay_min + Duration::from_nanos(self.random.below(spread));
+        let one_in = self.links.straggler_one_in;
+        if one_in != 0 && self.random.below(one_in) == 0 {
+            delay *= 10;
+        }
+        for node in [from, to] {
+            if let Some(&by) = self.slowness.get(&node) {
+                delay += by;
+            }
+        }
+        delay
+    }
+}

@@ -1,0 +1,79 @@
+//! Nothing is over-sold, and goods and money are conserved: at every moment the units that buyers
+//! were told they have are no more than what sellers brought by then, and at the end each buyer's
+//! account in the market is what that buyer was told, to the unit, unless some of its requests are
+//! in doubt; then it is no less.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use market::{Good, Kernel, Outcome, Party, RequestId};
+use peer::event::Operation;
+
+#[derive(Debug, Default)]
+pub(super) struct Conservation {
+    brought: BTreeMap<Good, u64>,
+    bought: BTreeMap<Good, u64>,
+    told: BTreeMap<Party, (u64, u64)>,
+    under_way: BTreeSet<RequestId>,
+    in_doubt: BTreeSet<Party>,
+}
+
+impl Conservation {
+    pub fn asked(&mut self, request: RequestId, operation: &Operation) {
+        self.under_way.insert(request);
+        if let Operation::Deposit { good, quantity, .. } = operation {
+            *self.brought.entry(good.clone()).or_default() += u64::from(*quantity);
+        }
+    }
+
+    pub fn abandoned(&mut self, request: RequestId) {
+        self.under_way.remove(&request);
+        self.in_doubt.insert(request.client.party);
+    }
+
+    /// A party began a new life: what its last one had under way is in doubt.
+    pub fn restarted(&mut self, party: Party) {
+        let before = self.under_way.len();
+        self.under_way.retain(|id| id.client.party != party);
+        if self.under_way.len() != before {
+            self.in_doubt.insert(party);
+        }
+    }
+
+    pub fn is_in_doubt(&self, party: Party) -> bool {
+        self.in_doubt.contains(&party)
+    }
+
+    pub fn answered(&mut self, request: RequestId, outcome: &Outcome) -> Result<(), String> {
+        self.under_way.remove(&request);
+        let Outcome::Bought(receipt) = outcome else { return Ok(()) };
+        let (units, paid) = self.told.entry(request.client.party).or_default();
+        *units += u64::from(receipt.quantity);
+        *paid += receipt.paid.0;
+        let bought = self.bought.entry(receipt.good.clone()).or_default();
+        *bought += u64::from(receipt.quantity);
+        let brought = self.brought.get(&receipt.good).copied().unwrap_or_default();
+        if *bought > brought {
+            return Err(format!("{bought} {} were sold of {brought}", receipt.good));
+        }
+        Ok(())
+    }
+
+    pub fn at_the_end(&self, market: &Kernel) -> Result<(), String> {
+        for (&party, &(units, paid)) in &self.told {
+            let account = market.account(party);
+            let has = (account.bought, account.paid.0);
+            let agrees = if self.is_in_doubt(party) {
+                has.0 >= units && has.1 >= paid
+            } else {
+                has == (units, paid)
+            };
+            if !agrees {
+                return Err(format!(
+                    "party {party} was told of {units} units for {paid}; the market has {} for {}",
+                    has.0, has.1
+                ));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! What must hold in every world, after every step. One file an invariant.
+
+mod conservation;
+mod exactly_once;
+mod journaled;
+mod one_leader;
+
+use std::collections::BTreeMap;
+
+use machine::{Instant, NodeId};
+use market::Kernel;
+use peer::event::What;
+use peer::{Node, Record, Report};
+
+use crate::engine::Observer;
+
+/// A broken invariant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub invariant: &'static str,
+    /// When.
+    pub at: Instant,
+    /// What was seen.
+    pub evidence: String,
+}
+
+/// What a world contained.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Buys that were answered with a sale.
+    pub sold: u64,
+    /// Buys that were refused.
+    pub refused: u64,
+    /// Requests whose fate their client will never know.
+    pub in_doubt: u64,
+    /// Answers given again.
+    pub repeated: u64,
+    /// Deposits taken.
+    pub deposits: u64,
+    /// Leaders elected.
+    pub elections: u64,
+}
+
+/// Watches a world of peers.
+#[derive(Debug)]
+pub struct Watch {
+    /// The first violation.
+    pub violation: Option<Violation>,
+    /// What happened.
+    pub contents: Contents,
+    /// Who last asked for what, so that the end of a world can tell who was served after it.
+    pub last_answer: BTreeMap<NodeId, Instant>,
+    one_leader: one_leader::OneLeader,
+    exactly_once: exactly_once::ExactlyOnce,
+    journaled: journaled::Journaled,
+    conservation: conservation::Conservation,
+}
+
+impl Watch {
+    /// Watches a world whose first trader founds this market.
+    pub fn new(founding: Kernel) -> Self {
+        Self {
+            violation: None,
+            contents: Contents::default(),
+            last_answer: BTreeMap::new(),
+            one_leader: one_leader::OneLeader::default(),
+            exactly_once: exactly_once::ExactlyOnce::default(),
+            journaled: journaled::Journaled::new(founding),
+            conservation: conservation::Conservation::default(),
+        }
+    }
+
+    /// Notes the first violation.
+    pub fn hold(&mut self, invariant: &'static str, at: Instant, held: Result<(), String>) {
+        if let Err(evidence) = held
+            && self.violation.is_none()
+        {
+            self.violation = Some(Violation { invariant, at, evidence });
+        }
+    }
+
+    /// After a step: what was confirmed in it must stand in the common journal.
+    pub fn after_step(&mut self, now: Instant, chain: &[Record]) {
+        let held = self.journaled.check(chain);
+        self.hold("every confirmed answer survives", now, held);
+    }
+
+    /// At the end, when nothing is under way: the market as its trader has it must be the one that
+    /// the whole journal gives, and must agree with what the clients were told.
+    pub fn at_the_end(&mut self, now: Instant, market: &Kernel) {
+        let held = self.journaled.is(market);
+        self.hold("the journal is the market", now, held);
+        self.hold("goods and money are conserved", now, market.audit());
+        let held = self.conservation.at_the_end(market);
+        self.hold("goods and money are conserved", now, held);
+    }
+}
+
+impl Observer<Node> for Watch {
+    fn report(&mut self, now: Instant, node: NodeId, report: &Report) {
+        match &report.what {
+            What::Elected { epoch, .. } => {
+                self.contents.elections += 1;
+                let held = self.one_leader.elected(*epoch);
+                self.hold("one leader an epoch", now, held);
+            }
+            What::Sold { request, receipt, .. } => {
+                let held = self.exactly_once.sold(*request, receipt);
+                self.hold("exactly once", now, held);
+            }
+            What::Repeated { .. } => self.contents.repeated += 1,
+            What::Deposited { .. } => self.contents.deposits += 1,
+            What::Started { .. } => self.conservation.restarted(peer::party(node)),
+            What::Asked { request, operation } => self.conservation.asked(*request, operation),
+            What::Abandoned { request, .. } => {
+                self.contents.in_doubt += 1;
+                self.conservation.abandoned(*request);
+            }
+            What::Answered { request, outcome, .. } => {
+                match outcome {
+                    market::Outcome::Bought(receipt) => {
+                        self.contents.sold += 1;
+                        self.last_answer.insert(node, now);
+                        let held = self.exactly_once.answered(*request, receipt);
+                        self.hold("exactly once", now, held);
+                    }
+                    market::Outcome::Refused(_) => {
+                        self.contents.refused += 1;
+                        self.last_answer.insert(node, now);
+                    }
+                    _ => {}
+                }
+                self.journaled.answered(*request, outcome);
+                let held = self.conservation.answered(*request, outcome);
+                self.hold("nothing is over-sold", now, held);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Many seeds, on all cores.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::market_world::{Options, Outcome, run};
+
+/// What many worlds contained.
+#[derive(Debug, Clone, Default)]
+pub struct Totals {
+    /// Worlds.
+    pub worlds: u64,
+    /// Virtual time.
+    pub virtual_time: Duration,
+    /// Buys answered with a sale, and the fewest in a world.
+    pub sold: u64,
+    /// The fewest sales in a world.
+    pub sold_min: Option<u64>,
+    /// Buys refused.
+    pub refused: u64,
+    /// Requests whose fate their client never learns.
+    pub in_doubt: u64,
+    /// Answers given again.
+    pub repeated: u64,
+    /// Leaders elected.
+    pub elections: u64,
+    /// Messages delivered, lost, and doubled.
+    pub messages: [u64; 3],
+    /// Faults by kind.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// The fewest faults in a world.
+    pub faults_min: Option<u64>,
+    /// The shortest world.
+    pub virtual_time_min: Option<Duration>,
+}
+
+/// A seed whose world broke an invariant.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The world, with its trace.
+    pub outcome: Outcome,
+}
+
+impl Totals {
+    fn add(&mut self, outcome: &Outcome) {
+        fn least<T: Ord>(least: &mut Option<T>, value: T) {
+            if least.as_ref().is_none_or(|known| value < *known) {
+                *least = Some(value);
+            }
+        }
+        self.worlds += 1;
+        self.virtual_time += outcome.virtual_time;
+        self.sold += outcome.contents.sold;
+        self.refused += outcome.contents.refused;
+        self.in_doubt += outcome.contents.in_doubt;
+        self.repeated += outcome.contents.repeated;
+        self.elections += outcome.contents.elections;
+        for (total, count) in self.messages.iter_mut().zip(outcome.messages) {
+            *total += count;
+        }
+        for (kind, count) in &outcome.faults {
+            *self.faults.entry(kind).or_default() += count;
+        }
+        least(&mut self.sold_min, outcome.contents.sold);
+        least(&mut self.faults_min, outcome.faults.values().sum());
+        least(&mut self.virtual_time_min, outcome.virtual_time);
+    }
+}
+
+/// Runs all `seeds`, or stops after the first violation. The failure is that of the lowest seed of
+/// those that were run, and is run again for its trace.
+pub fn run_seeds(
+    seeds: Range<u64>,
+    threads: usize,
+    options: &Options,
+    progress: impl Fn(u64) + Sync,
+) -> (Totals, Option<Failure>) {
+    let next = AtomicU64::new(seeds.start);
+    let stop = AtomicBool::new(false);
+    let shared = Mutex::new((Totals::default(), None::<u64>));
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    let outcome = run(seed, options);
+                    let Ok(mut shared) = shared.lock() else { return };
+                    shared.0.add(&outcome);
+                    progress(shared.0.worlds);
+                    if outcome.violation.is_some() {
+                        stop.store(true, Ordering::Relaxed);
+                        shared.1 = Some(shared.1.map_or(seed, |other| other.min(seed)));
+                    }
+                }
+            });
+        }
+    });
+    let (totals, failed) = shared.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let failure = failed.map(|seed| {
+        let options = Options { trace: true, ..options.clone() };
+        Failure { outcome: run(seed, &options) }
+    });
+    (totals, failure)
+}

@@ -1,0 +1,199 @@
+//! What a seed stands for: how the links of its world behave, how its peers do, and which faults
+//! come when. Each seed draws its own mix, so that some worlds have one kind of fault only and
+//! others have all of them (swarm testing).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use machine::{Instant, NodeId, Random};
+
+use crate::engine::Links;
+
+/// The kinds of fault, each with its name in reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// No message passes between these nodes and the others.
+    Partition(BTreeSet<NodeId>),
+    /// What these nodes send does not reach the others.
+    OneWay(BTreeSet<NodeId>),
+    /// The node ends without warning, and comes back after.
+    Crash(NodeId),
+    /// The trader of that moment ends without warning, and comes back after.
+    CrashTrader,
+    /// The node stops in its tracks, and goes on after.
+    Pause(NodeId),
+    /// The trader of that moment stops in its tracks, and goes on after.
+    PauseTrader,
+    /// All that the node sends and receives takes longer.
+    Slow(NodeId, Duration),
+    /// This many percent of all messages are lost.
+    Loss(u64),
+    /// The trader of that moment is asked to resign.
+    Resign,
+}
+
+impl Fault {
+    /// The kind, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Partition(_) => "partition",
+            Self::OneWay(_) => "one-way partition",
+            Self::Crash(_) | Self::CrashTrader => "crash and restart",
+            Self::Pause(_) | Self::PauseTrader => "pause",
+            Self::Slow(..) => "slow node",
+            Self::Loss(_) => "loss burst",
+            Self::Resign => "resignation",
+        }
+    }
+}
+
+/// A fault, when it comes and how long it lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// When it comes.
+    pub at: Instant,
+    /// How long it lasts.
+    pub lasts: Duration,
+    /// What it is.
+    pub fault: Fault,
+}
+
+/// What a seed stands for.
+#[derive(Debug, Clone)]
+pub struct Swarm {
+    /// The seed.
+    pub seed: u64,
+    /// How many peers there are, numbered from 1; node 0 is the directory.
+    pub peers: u32,
+    /// How links behave when no fault changes them.
+    pub links: Links,
+    /// The longest time of a write to a disk.
+    pub disk_max: Duration,
+    /// How long faults go on.
+    pub safety_phase: Duration,
+    /// The faults, by time.
+    pub faults: Vec<Planned>,
+    /// Whether peers keep vector clocks.
+    pub vector_clocks: bool,
+    /// Whether each message is encoded and decoded on its way.
+    pub codec: bool,
+    /// After how many records the trader replaces its journal by a snapshot.
+    pub snapshot_every: u64,
+    /// The probability, each two seconds, that the trader resigns by itself.
+    pub resign_probability: f64,
+    /// Who starts elections: an index into the policies.
+    pub initiator: u64,
+    /// After how long a silent client's session is forgotten.
+    pub session_idle: Duration,
+}
+
+/// The fewest faults of a world.
+pub const FAULTS_MIN: u64 = 3;
+/// The most faults of a world.
+const FAULTS_MAX: u64 = 10;
+/// No fault comes before the market has begun.
+const CALM_AT_FIRST: Duration = Duration::from_secs(3);
+
+impl Swarm {
+    /// What `seed` stands for, in a world of `peers` peers.
+    pub fn from_seed(seed: u64, peers: u32) -> Self {
+        let mut random = Random::fork(seed, 0);
+        let millis = |random: &mut Random, low: u64, high: u64| {
+            Duration::from_micros(random.between(low * 1000, high * 1000))
+        };
+        let safety_phase = Duration::from_secs(60);
+        // Half of the worlds have links that lose nothing, as a healthy local network has.
+        let lossy = random.chance(0.5);
+        let links = Links {
+            delay_min: Duration::from_micros(random.between(20, 500)),
+            delay_spread: millis(&mut random, 1, 8),
+            straggler_one_in: *random.pick(&[0, 20, 100]).unwrap_or(&0),
+            loss: if lossy { random.unit() * 0.05 } else { 0.0 },
+            duplication: if random.chance(0.5) { random.unit() * 0.05 } else { 0.0 },
+        };
+        let kinds: Vec<u64> = (0..9).filter(|_| random.chance(0.5)).collect();
+        let kinds = if kinds.is_empty() { vec![random.below(9)] } else { kinds };
+        let count = random.between(FAULTS_MIN, FAULTS_MAX);
+        let mut faults: Vec<Planned> = (0..count)
+            .map(|_| {
+                let span = safety_phase.as_nanos() as u64 * 9 / 10;
+                let at = Instant::from_nanos(random.between(CALM_AT_FIRST.as_nanos() as u64, span));
+                let lasts = millis(&mut random, 50, 8_000);
+                let kind = random.pick(&kinds).copied().unwrap_or_default();
+                Planned { at, lasts, fault: draw(kind, peers, &mut random) }
+            })
+            .collect();
+        faults.sort_by_key(|planned| planned.at);
+        Self {
+            seed,
+            peers,
+            links,
+            disk_max: millis(&mut random, 1, 10),
+            safety_phase,
+            faults,
+            vector_clocks: random.chance(0.2),
+            codec: random.chance(0.05),
+            snapshot_every: random.between(5, 400),
+            resign_probability: if random.chance(0.3) { 0.1 } else { 0.0 },
+            initiator: random.below(4),
+            session_idle: Duration::from_secs(random.between(4, 40)),
+        }
+    }
+}
+
+fn draw(kind: u64, peers: u32, random: &mut Random) -> Fault {
+    let any = |random: &mut Random| NodeId(random.between(1, peers.into()) as u32);
+    match kind {
+        0 => Fault::Partition(side(peers, random)),
+        1 => Fault::OneWay(side(peers, random)),
+        2 => Fault::Crash(any(random)),
+        3 => Fault::CrashTrader,
+        4 => Fault::Pause(any(random)),
+        5 => Fault::PauseTrader,
+        6 => Fault::Slow(any(random), Duration::from_millis(random.between(5, 300))),
+        7 => Fault::Loss(random.between(10, 60)),
+        _ => Fault::Resign,
+    }
+}
+
+/// Some of the peers, from one to all but one.
+fn side(peers: u32, random: &mut Random) -> BTreeSet<NodeId> {
+    let mut nodes: Vec<NodeId> = (1..=peers).map(NodeId).collect();
+    let size = random.between(1, u64::from(peers) - 1);
+    let mut side = BTreeSet::new();
+    for _ in 0..size {
+        let index = random.below(nodes.len() as u64) as usize;
+        side.insert(nodes.swap_remove(index));
+    }
+    side
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_always_stands_for_the_same_world() {
+        let one = format!("{:?}", Swarm::from_seed(7, 10));
+        assert_eq!(one, format!("{:?}", Swarm::from_seed(7, 10)));
+        assert_ne!(one, format!("{:?}", Swarm::from_seed(8, 10)));
+    }
+
+    #[test]
+    fn every_kind_of_fault_occurs() {
+        let kinds: BTreeSet<&str> = (0..100)
+            .flat_map(|seed| Swarm::from_seed(seed, 10).faults)
+            .map(|planned| planned.fault.kind())
+            .collect();
+        assert_eq!(kinds.len(), 7, "{kinds:?}");
+    }
+
+    #[test]
+    fn a_side_is_never_empty_and_never_all() {
+        let mut random = Random::from_seed(3);
+        for _ in 0..1000 {
+            let side = side(5, &mut random);
+            assert!((1..5).contains(&side.len()), "{side:?}");
+        }
+    }
+}

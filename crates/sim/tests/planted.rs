@@ -1,0 +1,29 @@
+//! The checkers are checked: each of three known bugs is found within a thousand seeds.
+#![cfg(feature = "planted")]
+
+use peer::Planted;
+use sim::{Options, run_seeds};
+
+fn found(bug: Planted) -> String {
+    let options = Options { planted: Some(bug), ..Options::default() };
+    let (totals, failure) = run_seeds(0..1000, 2, &options, |_| {});
+    let violation = failure.and_then(|failure| failure.outcome.violation);
+    let violation = violation.unwrap_or_else(|| panic!("{bug:?} was not found in 1000 seeds"));
+    println!("{bug:?} was found after {} worlds: {}", totals.worlds, violation.evidence);
+    violation.invariant.to_owned()
+}
+
+#[test]
+fn two_leaders_without_the_fence_are_found() {
+    assert_eq!(found(Planted::NoFence), "one leader an epoch");
+}
+
+#[test]
+fn a_confirmed_sale_that_was_not_journaled_is_found() {
+    assert_eq!(found(Planted::UnjournaledSale), "every confirmed answer survives");
+}
+
+#[test]
+fn a_repeated_request_that_was_applied_twice_is_found() {
+    assert_eq!(found(Planted::ForgetfulSessions), "exactly once");
+}

@@ -1,0 +1,79 @@
+//! Worlds: seeds that once showed a bug, a fixed set, and fresh ones.
+
+use std::ops::Range;
+
+use sim::{Options, run, run_seeds};
+
+/// Seeds whose worlds showed a bug that was then mended, and which.
+const ONCE_BROKEN: &[(u64, &str)] = &[
+    (0, "a market replayed from its journal forgot when clients were heard"),
+    (3, "a leader was taken for alive because it still said other things than that it leads"),
+    (72, "a deposed trader's own requests went unreported with its refused writes"),
+    (556, "what waited for a node's own journal stayed behind a refused write to the common one"),
+    (612, "a trader resigned while its market was being wound down"),
+];
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn hold(seeds: Range<u64>) -> sim::Totals {
+    let (totals, failure) = run_seeds(seeds, threads(), &Options::default(), |_| {});
+    if let Some(failure) = failure {
+        let lines: Vec<&str> = failure.outcome.trace.lines().collect();
+        let last = lines[lines.len().saturating_sub(60)..].join("\n");
+        let seed = failure.outcome.seed;
+        panic!("{last}\nseed {seed}: {:?}", failure.outcome.violation);
+    }
+    totals
+}
+
+#[test]
+fn worlds_that_once_broke_hold_now() {
+    for &(seed, bug) in ONCE_BROKEN {
+        let outcome = run(seed, &Options::default());
+        assert_eq!(outcome.violation, None, "seed {seed}: {bug}");
+    }
+}
+
+#[test]
+fn no_world_of_a_fixed_set_breaks_and_each_is_worth_its_time() {
+    let totals = hold(0..1000);
+    assert!(totals.virtual_time_min.unwrap().as_secs() >= 60, "{totals:?}");
+    assert!(totals.sold_min.unwrap() >= 500, "{totals:?}");
+    assert!(totals.faults_min.unwrap() >= 3, "{totals:?}");
+    assert_eq!(totals.faults.len(), 7, "every kind of fault came: {totals:?}");
+    assert!(totals.repeated > 0 && totals.in_doubt > 0, "rare things happened: {totals:?}");
+}
+
+#[test]
+fn no_fresh_world_breaks() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    // Far from the fixed set, and short enough to be typed.
+    let first = 1_000_000 + now.as_millis() as u64 % 1_000_000_000;
+    println!("first fresh seed: {first}");
+    hold(first..first + 1000);
+}
+
+#[test]
+fn markets_of_other_sizes_hold() {
+    for peers in [3, 4, 25] {
+        let options = Options { peers, ..Options::default() };
+        let (_, failure) = run_seeds(0..30, threads(), &options, |_| {});
+        let violation = failure.map(|failure| (failure.outcome.seed, failure.outcome.violation));
+        assert_eq!(violation, None, "{peers} peers");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_log_byte_for_byte() {
+    let options = Options { trace: true, ..Options::default() };
+    for seed in 0..20 {
+        let (one, other) = (run(seed, &options), run(seed, &options));
+        assert!(one.trace.lines().count() > 10_000, "seed {seed} left a log");
+        assert!(one.trace == other.trace, "seed {seed} gave two logs");
+        // To write it down changes nothing.
+        let silent = run(seed, &Options::default());
+        assert_eq!(silent.contents, one.contents);
+    }
+}

@@ -1,0 +1,264 @@
+//! The writer of a journal.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use machine::Epoch;
+
+use crate::error::Failure;
+use crate::name::Name;
+use crate::place::Place;
+use crate::segment::{self, HEAD_BYTES, Salt};
+use crate::{
+    BATCH_MAX_BYTES, ClaimError, CommitError, Contents, Durability, RECORD_MAX_BYTES,
+    SEGMENT_MAX_BYTES, SNAPSHOT_MAX_BYTES, read,
+};
+
+/// How many zeros are written ahead of the records, in bytes: as many as the segment holds already,
+/// within these bounds. An append into them leaves the size and the blocks of the file as they are,
+/// so that `fdatasync` writes the record and nothing else. A new segment gets few of them, because a
+/// takeover waits for it; a long one gets many at a time, because each time costs a slower commit.
+const FILL_MIN_BYTES: u64 = 64 << 10;
+const FILL_MAX_BYTES: u64 = 512 << 10;
+
+/// The right of one epoch to write to a journal, until a higher one claims it.
+///
+/// Nothing is confirmed until [`snapshot`](Self::snapshot) or [`commit`](Self::commit) returns
+/// `Ok`. After an error other than [`CommitError::NoSnapshot`] and [`CommitError::TooLarge`] the
+/// journal takes no more.
+#[derive(Debug)]
+pub struct Journal {
+    place: Place,
+    epoch: Epoch,
+    segment: Option<Segment>,
+    /// The next frame: room for its head, then the records that wait for a commit.
+    batch: Vec<u8>,
+    closed: Option<Closed>,
+}
+
+/// The segment that is being written.
+#[derive(Debug)]
+struct Segment {
+    file: File,
+    name: Name,
+    sequence: u64,
+    salt: Salt,
+    /// Where the next frame goes.
+    end_bytes: u64,
+    /// Up to where the file has its blocks.
+    filled_bytes: u64,
+}
+
+#[derive(Debug)]
+enum Closed {
+    Outbid(Epoch),
+    Failed(String),
+}
+
+impl Journal {
+    /// Claims the journal in `dir` for `epoch`, and reads what stands there. Commits of lower
+    /// epochs are refused from now on. The directory is made if there is none.
+    ///
+    /// All that was confirmed is in the contents, and perhaps some that was not; none of it is
+    /// durable for this epoch until its first snapshot is.
+    ///
+    /// # Errors
+    /// [`ClaimError::Outbid`] if this epoch or a higher one stands there. Nobody may claim the same
+    /// epoch twice, not even its owner.
+    pub fn claim(
+        dir: &Path,
+        epoch: Epoch,
+        durability: Durability,
+    ) -> Result<(Self, Contents), ClaimError> {
+        let mut place = Place::create(dir, durability)?;
+        if let Some(standing) = read::highest(&place.list()?).filter(|other| *other >= epoch) {
+            return Err(ClaimError::Outbid(standing));
+        }
+        let name = Name::claim(epoch);
+        let Some(claim) = place.make(name)? else { return Err(ClaimError::Outbid(epoch)) };
+        place.sync_names()?;
+
+        let found = read::newest(&mut place)?;
+        let newer = found.names.iter().rev().find(|other| other.is_evidence() && **other > name);
+        if let Some(newer) = newer {
+            return Err(ClaimError::Outbid(newer.epoch));
+        }
+        // The listing counts only if the claim outlived it (the lemma in TAKEOVER.md).
+        if !place.is_linked(&claim, name)? {
+            let standing = read::highest(&place.list()?);
+            return Err(ClaimError::Outbid(standing.unwrap_or(epoch)));
+        }
+        let contents = match found.segment {
+            Some((file, name)) => read::contents(&place, file, name)?,
+            None => Contents::default(),
+        };
+        let batch = vec![0; HEAD_BYTES];
+        Ok((Self { place, epoch, segment: None, batch, closed: None }, contents))
+    }
+
+    /// Replaces all that stands in the journal: begins a new segment, confirms it, and deletes the
+    /// older ones. Records that wait for a commit are dropped; the snapshot covers them.
+    ///
+    /// # Errors
+    /// See [`CommitError`]; the snapshot is not confirmed then.
+    pub fn snapshot(&mut self, snapshot: &[u8]) -> Result<(), CommitError> {
+        self.ready()?;
+        limit("snapshot", snapshot.len() as u64, SNAPSHOT_MAX_BYTES as u64)?;
+        let result = self.begin_segment(snapshot);
+        self.settle(result)
+    }
+
+    /// Adds a record to those that wait for a [`commit`](Self::commit).
+    ///
+    /// # Errors
+    /// See [`CommitError`]; the record is not added then.
+    pub fn append(&mut self, record: &[u8]) -> Result<(), CommitError> {
+        self.ready()?;
+        if self.segment.is_none() {
+            return Err(CommitError::NoSnapshot);
+        }
+        limit("record", record.len() as u64, RECORD_MAX_BYTES as u64)?;
+        if self.batch.len() + 4 + record.len() > HEAD_BYTES + BATCH_MAX_BYTES {
+            let result = self.write_batch();
+            self.settle(result)?;
+        }
+        segment::push_record(&mut self.batch, record);
+        Ok(())
+    }
+
+    /// Confirms all records that were appended: one write for all, made durable, and a look whether
+    /// a higher epoch claimed the journal meanwhile. Without records it is only the look.
+    ///
+    /// # Errors
+    /// See [`CommitError`]; none of the records is confirmed then. After
+    /// [`CommitError::TooLarge`] they still wait.
+    pub fn commit(&mut self) -> Result<(), CommitError> {
+        self.ready()?;
+        let result = self.write_batch().and_then(|()| self.confirm().map(drop));
+        self.settle(result)
+    }
+
+    /// Writes the records that wait, as one frame, and makes them durable.
+    fn write_batch(&mut self) -> Result<(), CommitError> {
+        let segment = self.segment.as_mut().ok_or(CommitError::NoSnapshot)?;
+        if self.batch.len() == HEAD_BYTES {
+            return Ok(());
+        }
+        let end_bytes = segment.end_bytes + (self.batch.len() as u64).next_multiple_of(8);
+        limit("segment", end_bytes, SEGMENT_MAX_BYTES)?;
+        segment.salt.seal(segment.end_bytes, &mut self.batch);
+        let file = (&segment.file, segment.name);
+        self.place.write(file, &self.batch, segment.end_bytes)?;
+        if end_bytes > segment.filled_bytes {
+            segment.filled_bytes = fill(&self.place, file, end_bytes)?;
+        }
+        self.place.sync(&segment.file, segment.name)?;
+        segment.end_bytes = end_bytes;
+        self.batch.truncate(HEAD_BYTES);
+        Ok(())
+    }
+
+    fn begin_segment(&mut self, snapshot: &[u8]) -> Result<(), CommitError> {
+        let sequence = self.segment.as_ref().map_or(1, |segment| segment.sequence + 1);
+        let part = Name::part(self.epoch, sequence);
+        let segment = self.make_segment(part, sequence, snapshot).inspect_err(|_| {
+            // On a full disk the room is needed; if this fails too, the next snapshot sees to it.
+            let _ = self.place.delete(part);
+        })?;
+        let name = segment.name;
+        self.segment = Some(segment);
+        self.batch.truncate(HEAD_BYTES);
+        let names = self.confirm()?;
+        // Oldest first: the lemma in TAKEOVER.md rests on it. What cannot be deleted is harmless,
+        // and the next snapshot tries again.
+        let older = names.iter().take_while(|older| **older < name);
+        let _ = older.map(|older| self.place.delete(*older)).find(Result::is_err);
+        Ok(())
+    }
+
+    /// Makes a segment under another name, and puts it in place when it is whole and durable.
+    fn make_segment(&self, part: Name, sequence: u64, snapshot: &[u8]) -> Result<Segment, Failure> {
+        let file = self.place.make(part)?.ok_or_else(|| {
+            Failure::new("make", &self.place.path_of(part), io::ErrorKind::AlreadyExists)
+        })?;
+        let bytes = segment::begin(self.epoch, sequence, snapshot);
+        let end_bytes = bytes.len() as u64;
+        self.place.write((&file, part), &bytes, 0)?;
+        let filled_bytes = fill(&self.place, (&file, part), end_bytes)?;
+        self.place.sync(&file, part)?;
+        let name = Name::segment(self.epoch, sequence);
+        self.place.rename(part, name)?;
+        self.place.sync_names()?;
+        let salt = Salt::of(self.epoch, sequence);
+        Ok(Segment { file, name, sequence, salt, end_bytes, filled_bytes })
+    }
+
+    /// Looks whether this epoch is still the highest, after all that was written.
+    fn confirm(&mut self) -> Result<Vec<Name>, CommitError> {
+        let segment = self.segment.as_ref().ok_or(CommitError::NoSnapshot)?;
+        let names = self.place.list()?;
+        let higher = |names| read::highest(names).filter(|other| *other > self.epoch);
+        if let Some(higher) = higher(&names) {
+            return Err(CommitError::Outbid(higher));
+        }
+        // The listing counts only if the segment outlived it (the lemma in TAKEOVER.md).
+        if self.place.is_linked(&segment.file, segment.name)? {
+            return Ok(names);
+        }
+        match higher(&self.place.list()?) {
+            Some(higher) => Err(CommitError::Outbid(higher)),
+            None => {
+                let path = self.place.path_of(segment.name);
+                Err(Failure::new("find", &path, io::ErrorKind::NotFound).into())
+            }
+        }
+    }
+
+    fn ready(&self) -> Result<(), CommitError> {
+        match &self.closed {
+            None => Ok(()),
+            Some(Closed::Outbid(epoch)) => Err(CommitError::Outbid(*epoch)),
+            Some(Closed::Failed(first)) => Err(CommitError::Poisoned(first.clone())),
+        }
+    }
+
+    /// Closes the journal if a write failed. The failure may be due to a higher epoch, which deletes
+    /// what an older one has in the making; then it is told as that.
+    fn settle(&mut self, result: Result<(), CommitError>) -> Result<(), CommitError> {
+        let error = match result {
+            Err(error @ CommitError::Io { .. }) => {
+                let standing = self.place.list().ok().and_then(|names| read::highest(&names));
+                match standing.filter(|other| *other > self.epoch) {
+                    Some(higher) => CommitError::Outbid(higher),
+                    None => error,
+                }
+            }
+            Err(error @ CommitError::Outbid(_)) => error,
+            other => return other,
+        };
+        self.closed = Some(match &error {
+            CommitError::Outbid(higher) => Closed::Outbid(*higher),
+            error => Closed::Failed(error.to_string()),
+        });
+        Err(error)
+    }
+}
+
+/// Writes zeros behind the end of a file. Returns up to where it has its blocks now.
+fn fill(place: &Place, file: (&File, Name), end_bytes: u64) -> Result<u64, Failure> {
+    if place.durability() == Durability::Memory {
+        return Ok(end_bytes);
+    }
+    let room_bytes = SEGMENT_MAX_BYTES - end_bytes;
+    let zeros = vec![0; end_bytes.clamp(FILL_MIN_BYTES, FILL_MAX_BYTES).min(room_bytes) as usize];
+    place.write(file, &zeros, end_bytes)?;
+    Ok(end_bytes + zeros.len() as u64)
+}
+
+fn limit(what: &'static str, size_bytes: u64, limit_bytes: u64) -> Result<(), CommitError> {
+    if size_bytes <= limit_bytes {
+        return Ok(());
+    }
+    Err(CommitError::TooLarge { what, size_bytes, limit_bytes })
+}

@@ -1,0 +1,192 @@
+//! The bytes of a segment: a header, one frame with the snapshot, then one frame for each commit.
+//!
+//! ```text
+//! header   magic and version 8 | epoch's counter 8 | epoch's node 4 | sequence 8 | checksum 4
+//! frame    size 4 | head checksum 4 | body checksum 4 | body | zeros up to a multiple of 8
+//! batch    the body of a commit's frame: for each record its length 4, then the record
+//! ```
+//!
+//! Numbers are little-endian; the size of a frame counts its head and body, so it is never zero,
+//! and a head of zeros marks the end. All checksums are CRC-32. A frame's are salted with the
+//! header's checksum and the frame's offset, so that neither bytes of another segment nor a frame
+//! in another place can look valid.
+//!
+//! A commit is one frame with one checksum, because a disk may write the later half of a batch and
+//! lose the earlier one when the power fails. With a frame for each record that would look like a
+//! hole in the middle; with one for the batch the whole batch is torn, and nothing valid follows.
+//! For the same reason a valid head behind a bad frame proves damage: the writer puts a frame down
+//! only when the one before it is in its place.
+
+use machine::Epoch;
+
+use crate::{BATCH_MAX_BYTES, Contents, Cut, SNAPSHOT_MAX_BYTES};
+
+const MAGIC: [u8; 8] = *b"bzjrnl\0\x01";
+
+/// Size of a segment's header.
+pub const HEADER_BYTES: usize = 32;
+
+/// Size of a frame's head.
+pub const HEAD_BYTES: usize = 12;
+
+/// Where a frame may begin. A search for frames looks at one place in eight.
+const ALIGNMENT: usize = 8;
+
+/// A damaged segment: where, and what is wrong there.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Bytes from the beginning of the file.
+    pub offset: u64,
+    /// What is wrong.
+    pub what: &'static str,
+}
+
+/// The header of a segment.
+pub fn header(epoch: Epoch, sequence: u64) -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
+    header[..8].copy_from_slice(&MAGIC);
+    header[8..16].copy_from_slice(&epoch.counter.to_le_bytes());
+    header[16..20].copy_from_slice(&epoch.node.0.to_le_bytes());
+    header[20..28].copy_from_slice(&sequence.to_le_bytes());
+    let checksum = crc32fast::hash(&header[..28]);
+    header[28..].copy_from_slice(&checksum.to_le_bytes());
+    header
+}
+
+/// What makes the frames of one segment valid in it alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Salt(u32);
+
+impl Salt {
+    /// The salt of a segment.
+    pub fn of(epoch: Epoch, sequence: u64) -> Self {
+        Self(word(&header(epoch, sequence), HEADER_BYTES - 4))
+    }
+
+    /// Makes `frame`, [`HEAD_BYTES`] of room and a body, valid at `offset`: fills in the head and
+    /// pads the end. The caller has checked that the body is within its limit.
+    pub fn seal(self, offset: u64, frame: &mut Vec<u8>) {
+        let size = (frame.len() as u32).to_le_bytes();
+        let head_checksum = self.head_checksum(offset, size);
+        let body_checksum = body_checksum(head_checksum, &frame[HEAD_BYTES..]);
+        frame[..4].copy_from_slice(&size);
+        frame[4..8].copy_from_slice(&head_checksum.to_le_bytes());
+        frame[8..HEAD_BYTES].copy_from_slice(&body_checksum.to_le_bytes());
+        frame.resize(frame.len().next_multiple_of(ALIGNMENT), 0);
+    }
+
+    fn head_checksum(self, offset: u64, size: [u8; 4]) -> u32 {
+        let mut hasher = crc32fast::Hasher::new_with_initial(self.0);
+        hasher.update(&offset.to_le_bytes());
+        hasher.update(&size);
+        hasher.finalize()
+    }
+
+    /// The size of the frame whose head stands at `offset`; none if no valid head does.
+    fn head(self, bytes: &[u8], offset: usize) -> Option<usize> {
+        let head = bytes.get(offset..offset.checked_add(HEAD_BYTES)?)?;
+        let size = word(head, 0);
+        let valid = size as usize >= HEAD_BYTES
+            && word(head, 4) == self.head_checksum(offset as u64, size.to_le_bytes());
+        valid.then_some(size as usize)
+    }
+
+    /// The body of the frame at `offset`; none if no whole frame stands there.
+    fn body(self, bytes: &[u8], offset: usize) -> Option<&[u8]> {
+        let size = self.head(bytes, offset)?;
+        let frame = bytes.get(offset..offset.checked_add(size)?)?;
+        let (head, body) = frame.split_at(HEAD_BYTES);
+        (body_checksum(word(head, 4), body) == word(head, 8)).then_some(body)
+    }
+}
+
+/// The first bytes of a segment: its header and snapshot.
+pub fn begin(epoch: Epoch, sequence: u64, snapshot: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(HEAD_BYTES + snapshot.len() + ALIGNMENT);
+    frame.resize(HEAD_BYTES, 0);
+    frame.extend_from_slice(snapshot);
+    Salt::of(epoch, sequence).seal(HEADER_BYTES as u64, &mut frame);
+    frame.splice(..0, header(epoch, sequence));
+    frame
+}
+
+/// Adds a record to the body of a frame that [`Salt::seal`] will close.
+pub fn push_record(frame: &mut Vec<u8>, record: &[u8]) {
+    frame.extend_from_slice(&(record.len() as u32).to_le_bytes());
+    frame.extend_from_slice(record);
+}
+
+/// Reads a whole segment. Allocates no more than a small multiple of `bytes`.
+///
+/// # Errors
+/// [`Damage`] if bytes that were once confirmed are not as they were written. A torn end is no
+/// damage: what was there was never confirmed, and [`Contents::cut`] tells of it.
+pub fn decode(bytes: &[u8], epoch: Epoch, sequence: u64) -> Result<Contents, Damage> {
+    let damage = |offset, what| Err(Damage { offset: offset as u64, what });
+    if bytes.get(..HEADER_BYTES) != Some(&header(epoch, sequence)) {
+        return damage(0, "the header is not the one that the file's name asks for");
+    }
+    let salt = Salt::of(epoch, sequence);
+    let Some(snapshot) = salt.body(bytes, HEADER_BYTES) else {
+        return damage(HEADER_BYTES, "the snapshot does not match its checksum");
+    };
+    if snapshot.len() > SNAPSHOT_MAX_BYTES {
+        return damage(HEADER_BYTES, "the snapshot is larger than any that is written");
+    }
+    let mut records = Vec::new();
+    let mut offset = after(HEADER_BYTES, snapshot);
+    while let Some(batch) = salt.body(bytes, offset) {
+        if batch.len() > BATCH_MAX_BYTES || !push_records(batch, &mut records) {
+            return damage(offset, "a commit matches its checksum but does not hold records");
+        }
+        offset = after(offset, batch);
+    }
+    if follows_a_head(salt, bytes, offset) {
+        return damage(offset, "a commit does not match its checksum, and others follow it");
+    }
+    Ok(Contents { snapshot: Some(snapshot.to_vec()), records, cut: torn_end(bytes, offset) })
+}
+
+/// Where the next frame begins.
+fn after(offset: usize, body: &[u8]) -> usize {
+    (offset + HEAD_BYTES + body.len()).next_multiple_of(ALIGNMENT)
+}
+
+fn push_records(batch: &[u8], records: &mut Vec<Vec<u8>>) -> bool {
+    let mut rest = batch;
+    while let Some((length, tail)) = rest.split_first_chunk::<4>() {
+        let Some((record, tail)) = tail.split_at_checked(u32::from_le_bytes(*length) as usize)
+        else {
+            return false;
+        };
+        records.push(record.to_vec());
+        rest = tail;
+    }
+    rest.is_empty()
+}
+
+/// Whether a valid head stands anywhere behind `offset`.
+fn follows_a_head(salt: Salt, bytes: &[u8], offset: usize) -> bool {
+    (offset + ALIGNMENT..bytes.len())
+        .step_by(ALIGNMENT)
+        .any(|place| salt.head(bytes, place).is_some())
+}
+
+fn torn_end(bytes: &[u8], offset: usize) -> Option<Cut> {
+    let torn = bytes.get(offset..)?;
+    let size = torn.iter().rposition(|byte| *byte != 0)? + 1;
+    Some(Cut { offset: offset as u64, size_bytes: size as u64 })
+}
+
+fn body_checksum(head_checksum: u32, body: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new_with_initial(head_checksum);
+    hasher.update(body);
+    hasher.finalize()
+}
+
+/// The number that stands in four bytes of a header or head.
+fn word(bytes: &[u8], at: usize) -> u32 {
+    let mut word = [0; 4];
+    word.copy_from_slice(&bytes[at..at + 4]);
+    u32::from_le_bytes(word)
+}

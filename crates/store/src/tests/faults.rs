@@ -1,0 +1,118 @@
+//! Every single call of the operating system fails once, as on a full disk.
+
+use std::cell::Cell;
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+
+use machine::{Epoch, NodeId};
+
+use super::text;
+use super::turns::with_hook;
+use crate::{CommitError, Durability, Journal, read};
+
+/// What a writer did until its first error.
+#[derive(Default)]
+struct Outcome {
+    confirmed: String,
+    tried: String,
+    error: Option<String>,
+}
+
+/// Claims, writes and begins new segments until something fails.
+fn write(dir: &Path, epoch: Epoch) -> Outcome {
+    let mut outcome = Outcome::default();
+    let (mut journal, contents) = match Journal::claim(dir, epoch, Durability::Disk) {
+        Ok(claimed) => claimed,
+        Err(error) => return Outcome { error: Some(error.to_string()), ..outcome },
+    };
+    let mut all = text(&contents);
+    let mut work = |outcome: &mut Outcome| -> Result<(), CommitError> {
+        for letters in ["ab", "cd"] {
+            journal.snapshot(all.as_bytes())?;
+            outcome.confirmed = all.clone();
+            for letter in letters.chars() {
+                all.push(letter);
+                outcome.tried = all.clone();
+                journal.append(letter.to_string().as_bytes())?;
+                journal.commit()?;
+                outcome.confirmed = all.clone();
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = work(&mut outcome) {
+        let first = error.to_string();
+        for later in [journal.append(b"x"), journal.snapshot(b"x"), journal.commit()] {
+            match later {
+                Err(CommitError::Poisoned(told)) => assert_eq!(told, first),
+                other => panic!("{other:?} after {first}"),
+            }
+        }
+        outcome.error = Some(first);
+    }
+    outcome
+}
+
+#[test]
+fn nothing_confirmed_is_lost_whichever_call_fails_and_the_next_claim_mends_all() {
+    let epoch = |counter| Epoch { counter, node: NodeId(1) };
+    for failing in 0.. {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path();
+        let before = write(dir, epoch(1));
+        assert_eq!(before.confirmed, "abcd");
+
+        let (left, failed) = (Cell::new(failing), Rc::new(Cell::new("")));
+        let hook_failed = Rc::clone(&failed);
+        let hook = move |what| {
+            if left.replace(left.get() - 1) == 0 {
+                hook_failed.set(what);
+                return Err(io::Error::from(io::ErrorKind::StorageFull));
+            }
+            Ok(())
+        };
+        let outcome = with_hook(hook, || write(dir, epoch(2)));
+        let failed = failed.get();
+
+        let names = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
+        let parts = names.filter(|name| name.to_string_lossy().ends_with(".part")).count();
+        assert_eq!(parts, 0, "{failed}: an unfinished segment keeps no room");
+        let standing = text(&read(dir).unwrap().unwrap());
+        assert!(standing.starts_with(&before.confirmed), "{failed}: {standing}");
+        assert!(standing.starts_with(&outcome.confirmed), "{failed}: {standing}");
+        assert!("abcdabcd".starts_with(&standing), "{failed}: {standing}");
+        match &outcome.error {
+            Some(error) => {
+                assert!(error.contains("no storage space"), "{error}");
+                assert!(error.contains(failed) && error.contains(dir.to_str().unwrap()), "{error}");
+            }
+            // The failure was a deletion's, which harms nobody; or there was none.
+            None => assert!(failed == "delete" || failed.is_empty(), "{failed}"),
+        }
+
+        let after = write(dir, epoch(3));
+        assert_eq!(after.confirmed, standing + "abcd");
+        assert_eq!(std::fs::read_dir(dir).unwrap().count(), 1, "all older files are deleted");
+        if failed.is_empty() {
+            assert!(failing > 40, "the script has steps: {failing}");
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_is_deleted_underneath_confirms_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("journal");
+    let epoch = Epoch { counter: 1, node: NodeId(1) };
+    let (mut journal, _) = Journal::claim(&dir, epoch, Durability::Disk).unwrap();
+    journal.snapshot(b"").unwrap();
+    std::fs::remove_dir_all(&dir).unwrap();
+    journal.append(b"a").unwrap();
+    let error = journal.commit().unwrap_err();
+    assert!(matches!(error, CommitError::Io { .. }), "{error}");
+    assert!(
+        matches!(journal.commit(), Err(CommitError::Poisoned(first)) if first == error.to_string())
+    );
+}

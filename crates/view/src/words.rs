@@ -1,0 +1,240 @@
+//! Events in words: the `.txt` files of a run, one a process, in the manner of a market's log:
+//! `21.11.2024 21:27:36.399 trader 5 informed buyer 2 that no salt was available`.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, tz::TimeZone};
+use machine::NodeId;
+use market::{Outcome, Receipt, Refusal, RequestId};
+
+use crate::{Cause, Event, Fault, Operation, Stepped, What};
+
+/// One event in one line: wall time (UTC), who did what, and the clock if the event has one.
+///
+/// `origin_unix_ns` is when the run began, in nanoseconds since 1970 UTC.
+///
+/// ```
+/// use machine::NodeId;
+/// use view::{Event, Fault, What, sentence};
+///
+/// let what = What::Fault { fault: Fault::Kill, target: NodeId(5) };
+/// let event = Event { time_ns: 1_399_000_000, node: NodeId(0), clock: None, what };
+/// let line = sentence(&event, 1_732_224_455_000_000_000);
+/// assert_eq!(line, "21.11.2024 21:27:36.399 the runner killed peer 5");
+/// ```
+pub fn sentence(event: &Event, origin_unix_ns: u64) -> String {
+    let mut line = format!("{} {}", wall_time(event.time_ns, origin_unix_ns), deed(event));
+    if let Some(clock) = &event.clock {
+        line.push_str(&format!(" at {clock}"));
+    }
+    line
+}
+
+/// One text a process, by the name of the process: `directory`, `peer-1` and so on.
+pub fn texts(events: &[Event], origin_unix_ns: u64) -> BTreeMap<String, String> {
+    let mut of_node: BTreeMap<NodeId, String> = BTreeMap::new();
+    for event in events {
+        let text = of_node.entry(event.node).or_default();
+        text.push_str(&sentence(event, origin_unix_ns));
+        text.push('\n');
+    }
+    of_node.into_iter().map(|(node, text)| (name(node).replace(' ', "-"), text)).collect()
+}
+
+fn name(node: NodeId) -> String {
+    if node == NodeId(0) { "directory".to_owned() } else { format!("peer {node}") }
+}
+
+fn wall_time(time_ns: u64, origin_unix_ns: u64) -> String {
+    let time = Timestamp::from_nanosecond(i128::from(origin_unix_ns) + i128::from(time_ns))
+        .expect("two 64-bit counts of nanoseconds end in the year 3139");
+    time.to_zoned(TimeZone::UTC).strftime("%d.%m.%Y %H:%M:%S%.3f").to_string()
+}
+
+/// What happened to the group. The rest is [`trade`].
+fn deed(event: &Event) -> String {
+    let node = event.node;
+    let me = name(node);
+    match &event.what {
+        What::Started { incarnation, role } => format!("{me} starts life {incarnation} as {role}"),
+        What::Stopped => format!("{me} stopped"),
+        What::Fault { fault, target } => fault_words(*fault, &name(*target)),
+        What::Joined { member, address, .. } => {
+            format!("{me} saw {} join at {address}", name(*member))
+        }
+        What::Expired { member } => format!("{me} has not heard of {} for too long", name(*member)),
+        What::Suspected { suspect, cause } => {
+            format!("{me} doubts that {} leads: {}", name(*suspect), cause_words(*cause))
+        }
+        What::Campaigned => format!("{me} has started the election"),
+        What::Elected { epoch, cause, took_ns } => format!(
+            "Dear buyers and sellers, my ID is {node}, and I am the new coordinator (epoch {epoch}, \
+             {}, after {})",
+            cause_words(*cause),
+            milliseconds(*took_ns)
+        ),
+        What::Followed { epoch, messages } => format!(
+            "{me} recognizes {} as the new coordinator of the bazaar (epoch {epoch}, {messages} \
+             election messages sent)",
+            name(epoch.node)
+        ),
+        What::SteppedDown { epoch, why } => {
+            format!("{me} leads no more (epoch {epoch}): {}", stepped_words(*why))
+        }
+        What::Overflow { limit, value } => format!("{me} has reached its limit {limit} = {value}"),
+        _ => trade(event),
+    }
+}
+
+/// What a trader did. The rest is [`client`].
+fn trade(event: &Event) -> String {
+    let node = event.node;
+    match &event.what {
+        What::Trading { epoch, shipped_before } => format!(
+            "trader {node} is ready to trade (epoch {epoch}, {shipped_before} units shipped before)"
+        ),
+        What::Sold { buyer, receipt, .. } => format!(
+            "trader {node} sold {} to buyer {buyer} for {} and kept {} of it",
+            goods(receipt),
+            receipt.paid,
+            receipt.commission
+        ),
+        What::Refused { request, good, refusal, .. } => {
+            let party = request.client.party;
+            format!(
+                "trader {node} informed {}",
+                refused(&party.to_string(), good.as_str(), refusal)
+            )
+        }
+        What::Repeated { request, .. } => {
+            format!("trader {node} gave its first answer to request {request} again")
+        }
+        What::Deposited { seller, good, quantity, unit_price, lot, .. } => format!(
+            "seller {seller} registered {quantity} {good} at {unit_price} each with trader {node} \
+             as lot {lot}"
+        ),
+        What::Withdrawn { seller, good, quantity, lot, .. } => {
+            format!("trader {node} gave the {quantity} {good} of lot {lot} back to seller {seller}")
+        }
+        What::SessionsExpired { sessions, .. } => {
+            format!("trader {node} closed {sessions} idle sessions")
+        }
+        _ => client(event),
+    }
+}
+
+/// What a client did and learned.
+fn client(event: &Event) -> String {
+    let node = event.node;
+    match &event.what {
+        What::Asked { request, operation } => asked(*request, operation),
+        What::Answered { request, operation, outcome, took_ns } => {
+            let answer = answered(*request, operation, outcome);
+            format!("{answer} after {}", milliseconds(*took_ns))
+        }
+        What::Abandoned { request, .. } => {
+            format!("{} gives request {request} up: its fate is unknown", name(node))
+        }
+        What::Looked { good, units, .. } => format!("{} saw {units} {good} in stock", name(node)),
+        What::Earned { good, quantity, amount, total } => {
+            format!("seller {node} has sold {quantity} {good} and earned {amount} ({total} in all)")
+        }
+        _ => String::new(),
+    }
+}
+
+fn asked(request: RequestId, operation: &Operation) -> String {
+    let party = request.client.party;
+    match operation {
+        Operation::Open => format!("party {party} opens a session"),
+        Operation::Buy(order) => {
+            let limit =
+                order.limit.map_or_else(String::new, |limit| format!(" at {limit} at most"));
+            format!("buyer {party} initiates a buy of {} {}{limit}", order.quantity, order.good)
+        }
+        Operation::Deposit { good, quantity, unit_price } => {
+            format!("seller {party} offers {quantity} {good} at {unit_price} each")
+        }
+        Operation::Withdraw { lot } => format!("seller {party} asks for lot {lot} back"),
+    }
+}
+
+fn answered(request: RequestId, operation: &Operation, outcome: &Outcome) -> String {
+    let party = request.client.party;
+    match outcome {
+        Outcome::Opened => format!("party {party} has its session"),
+        Outcome::Bought(receipt) => {
+            format!("buyer {party} bought {} for {}", goods(receipt), receipt.paid)
+        }
+        Outcome::Deposited { lot } => format!("seller {party} has its goods in stock as lot {lot}"),
+        Outcome::Withdrawn { good, quantity } => {
+            format!("seller {party} has {quantity} {good} back")
+        }
+        Outcome::Expired { sessions } => format!("{sessions} idle sessions were closed"),
+        Outcome::Refused(refusal) => {
+            let good = match operation {
+                Operation::Buy(order) => order.good.as_str(),
+                Operation::Deposit { good, .. } => good.as_str(),
+                Operation::Open | Operation::Withdraw { .. } => "good",
+            };
+            refused(&party.to_string(), good, refusal).replacen(" that", " learned that", 1)
+        }
+    }
+}
+
+/// `2 fish of seller 3 and 1 of seller 4`.
+fn goods(receipt: &Receipt) -> String {
+    let words = receipt.fills.iter().enumerate().map(|(position, fill)| match position {
+        0 => format!("{} {} of seller {}", fill.quantity, receipt.good, fill.seller),
+        _ => format!(" and {} of seller {}", fill.quantity, fill.seller),
+    });
+    words.collect()
+}
+
+/// `buyer 2 that no salt was available`.
+fn refused(party: &str, good: &str, refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::OutOfStock { left: 0 } => format!("buyer {party} that no {good} was available"),
+        Refusal::OutOfStock { left } => {
+            format!("buyer {party} that only {left} {good} were available")
+        }
+        Refusal::NotSoldHere => format!("buyer {party} that nobody ever sold {good} here"),
+        Refusal::TooDear { cheapest } => {
+            format!("buyer {party} that the cheapest {good} costs {cheapest}")
+        }
+        Refusal::OnlyOwnGoods => format!("buyer {party} that all {good} left is its own"),
+        other => format!("party {party} that it cannot be served: {other}"),
+    }
+}
+
+fn fault_words(fault: Fault, target: &str) -> String {
+    match fault {
+        Fault::Kill => format!("the runner killed {target}"),
+        Fault::Pause => format!("the runner paused {target}"),
+        Fault::Resume => format!("the runner let {target} go on"),
+        Fault::Restart => format!("the runner restarted {target}"),
+        Fault::Resign => format!("the runner asked {target} to resign"),
+    }
+}
+
+fn cause_words(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Start => "there was no leader yet",
+        Cause::Resign => "the leader resigned",
+        Cause::Crash => "the leader's connection ended",
+        Cause::Hang => "the leader fell silent",
+        Cause::Lost => "the leader lost its majority or was outbid",
+    }
+}
+
+fn stepped_words(why: Stepped) -> &'static str {
+    match why {
+        Stepped::Resigned => "it resigned",
+        Stepped::Outbid => "a higher epoch leads or was promised",
+        Stepped::NoMajority => "it has not heard from a majority for too long",
+    }
+}
+
+fn milliseconds(ns: u64) -> String {
+    format!("{}.{:03} ms", ns / 1_000_000, ns / 1000 % 1000)
+}
