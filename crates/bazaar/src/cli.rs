@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::bench::BenchVerb;
 use crate::check::CheckArgs;
 use crate::exit;
 use crate::node::NodeArgs;
@@ -31,6 +32,9 @@ enum Verb {
     Sim(SimArgs),
     /// Judges a run directory, or a bare history, from the files alone
     Check(CheckArgs),
+    /// Takes figures, each beside what the machine could do at best
+    #[command(subcommand)]
+    Bench(BenchVerb),
     /// Shows presets and resolved scenarios
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -55,6 +59,7 @@ pub fn main() -> ExitCode {
         Verb::Run(args) => crate::run::command(args),
         Verb::Sim(args) => Ok(crate::simulate::command(args)),
         Verb::Check(args) => crate::check::command(args),
+        Verb::Bench(verb) => crate::bench::command(verb),
         Verb::Config(verb) => config(verb),
         Verb::Node(args) => crate::node::run(args).map(|()| ExitCode::SUCCESS),
     };

@@ -1,5 +1,6 @@
 //! The program `bazaar`: arguments, configuration, exit codes, and the wiring of all rooms.
 
+pub mod bench;
 pub mod check;
 pub mod cli;
 pub mod exit;

@@ -29,7 +29,7 @@ fn measure(dir: &Path) -> Result<(), Failure> {
     for batch in [1, 256] {
         let mut file = File::create(dir.join(format!("growing-{batch}")))?;
         let bytes = RECORD.repeat(batch);
-        print(&format!("growing file, write and fdatasync, {batch} of 100 bytes"), 2000, |_| {
+        time(&format!("growing file, write and fdatasync, {batch} of 100 bytes"), 2000, || {
             file.write_all(&bytes)?;
             Ok(file.sync_data()?)
         })?;
@@ -37,10 +37,10 @@ fn measure(dir: &Path) -> Result<(), Failure> {
             let (mut journal, _) =
                 claim(&dir.join(format!("{durability:?}-{batch}")), 1, durability)?;
             journal.snapshot(&SNAPSHOT)?;
-            print(
+            time(
                 &format!("journal, {durability:?}, commit of {batch} of 100 bytes"),
                 2000,
-                |_| {
+                || {
                     for _ in 0..batch {
                         journal.append(&RECORD)?;
                     }
@@ -51,23 +51,27 @@ fn measure(dir: &Path) -> Result<(), Failure> {
     }
     for durability in [Durability::Disk, Durability::Memory] {
         let dir = dir.join(format!("takeover-{durability:?}"));
-        print(&format!("{durability:?}, claim alone"), 200, |round| {
-            claim(&dir, round, durability).map(drop)
-        })?;
-        print(&format!("{durability:?}, claim and first snapshot of 10 KiB"), 200, |round| {
-            Ok(claim(&dir, 1000 + round, durability)?.0.snapshot(&SNAPSHOT)?)
-        })?;
+        let (mut claims_us, mut takeovers_us) = (Vec::new(), Vec::new());
+        for round in 1..=200 {
+            let begun = Instant::now();
+            let (mut journal, _) = claim(&dir, round, durability)?;
+            claims_us.push(passed_us(begun));
+            journal.snapshot(&SNAPSHOT)?;
+            takeovers_us.push(passed_us(begun));
+        }
+        print(&format!("{durability:?}, claim"), claims_us);
+        print(&format!("{durability:?}, claim and first snapshot of 10 KiB"), takeovers_us);
         let (mut journal, _) = claim(&dir, 9999, durability)?;
         journal.snapshot(&SNAPSHOT)?;
-        print(&format!("{durability:?}, later snapshot of 10 KiB"), 200, |_| {
+        time(&format!("{durability:?}, later snapshot of 10 KiB"), 200, || {
             Ok(journal.snapshot(&SNAPSHOT)?)
         })?;
-        print(&format!("{durability:?}, look for claims"), 20_000, |_| Ok(journal.commit()?))?;
+        time(&format!("{durability:?}, look for claims"), 20_000, || Ok(journal.commit()?))?;
         for _ in 0..10_000 {
             journal.append(&RECORD)?;
         }
         journal.commit()?;
-        print(&format!("{durability:?}, read 10,000 records"), 200, |_| {
+        time(&format!("{durability:?}, read 10,000 records"), 200, || {
             store::read(&dir)?.ok_or("nothing stands there")?;
             Ok(())
         })?;
@@ -83,19 +87,27 @@ fn claim(
     Ok(Journal::claim(dir, Epoch { counter, node: NodeId(1) }, durability)?)
 }
 
-fn print(
+fn time(
     what: &str,
     rounds: u64,
-    mut work: impl FnMut(u64) -> Result<(), Failure>,
+    mut work: impl FnMut() -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut times_us = Vec::new();
-    for round in 1..=rounds {
+    for _ in 0..rounds {
         let begun = Instant::now();
-        work(round)?;
-        times_us.push(begun.elapsed().as_nanos() as f64 / 1000.0);
+        work()?;
+        times_us.push(passed_us(begun));
     }
+    print(what, times_us);
+    Ok(())
+}
+
+fn passed_us(begun: Instant) -> f64 {
+    begun.elapsed().as_nanos() as f64 / 1000.0
+}
+
+fn print(what: &str, mut times_us: Vec<f64>) {
     times_us.sort_by(f64::total_cmp);
     let at = |share: usize| times_us[times_us.len() * share / 100];
     println!("{what:<60} {:>9.1} us  p99 {:>9.1} us", at(50), at(99));
-    Ok(())
 }

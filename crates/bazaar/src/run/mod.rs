@@ -105,19 +105,37 @@ pub fn command(args: &RunArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Runs a scenario in a directory, to its end or until Ctrl-C.
+/// Runs a scenario in a directory, with its faults, to its end or until Ctrl-C.
 ///
 /// # Errors
 /// A process cannot be started or ends by itself, or a file cannot be written.
 pub fn run(scenario: &Scenario, directory: &Path, talk: &Talk) -> anyhow::Result<Outcome> {
-    let interrupt = host::Interrupt::listen().context("cannot listen for signals")?;
-    let mut processes = Processes::start(scenario, directory)?;
     let mut plan = faults::Plan::new(scenario);
     let end_ns = nanos(scenario.run.duration);
+    conduct(scenario, directory, talk, |processes| {
+        plan.carry_out(processes)?;
+        Ok(processes.now_ns() < end_ns)
+    })
+}
+
+/// Runs a scenario in a directory for as long as `go_on` says, or until Ctrl-C.
+///
+/// # Errors
+/// A process cannot be started or ends by itself, or a file cannot be written.
+pub fn conduct(
+    scenario: &Scenario,
+    directory: &Path,
+    talk: &Talk,
+    mut go_on: impl FnMut(&mut Processes) -> anyhow::Result<bool>,
+) -> anyhow::Result<Outcome> {
+    let interrupt = host::Interrupt::listen().context("cannot listen for signals")?;
+    let mut processes = Processes::start(scenario, directory)?;
     let mut shown_ns = 0;
-    while processes.now_ns() < end_ns && !interrupt.is_set() {
+    while !interrupt.is_set() {
         processes.look(LOOK_EVERY)?;
-        plan.carry_out(&mut processes)?;
+        if !go_on(&mut processes)? {
+            break;
+        }
         let every = nanos(SHOW_EVERY[usize::from(!talk.terminal)]);
         if processes.now_ns() >= shown_ns + every {
             shown_ns = processes.now_ns();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use host::children::Children;
 use host::clock::monotonic_ns;
-use machine::NodeId;
+use machine::{Epoch, NodeId};
 use market::RequestId;
 use view::{Event, Fault, Progress, What};
 
@@ -41,6 +41,8 @@ pub struct Processes {
     progress: Progress,
     /// What clients asked for and were not told.
     under_way: BTreeMap<NodeId, BTreeSet<RequestId>>,
+    /// Whom each process follows, in its present life.
+    follows: BTreeMap<NodeId, Epoch>,
     faults: Vec<Event>,
 }
 
@@ -65,6 +67,7 @@ impl Processes {
             paused: BTreeSet::new(),
             progress: Progress::default(),
             under_way: BTreeMap::new(),
+            follows: BTreeMap::new(),
             faults: Vec::new(),
         };
         processes.spawn(DIRECTORY)?;
@@ -83,6 +86,11 @@ impl Processes {
     /// How it goes.
     pub fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    /// How many peers follow the leader of this epoch, itself included.
+    pub fn followers(&self, epoch: Epoch) -> usize {
+        self.follows.values().filter(|&&followed| followed == epoch).count()
     }
 
     fn spawn(&mut self, node: NodeId) -> anyhow::Result<()> {
@@ -154,6 +162,9 @@ impl Processes {
                     }
                     // What an earlier life asked for is nobody's any more.
                     What::Started { .. } => under_way.clear(),
+                    What::Followed { epoch, .. } => {
+                        self.follows.insert(*node, epoch);
+                    }
                     _ => {}
                 }
             }
@@ -178,6 +189,7 @@ impl Processes {
                 self.children.kill(&name)?;
                 self.paused.remove(&target);
                 self.wait_for_end(&name)?;
+                self.follows.remove(&target);
             }
             Fault::Pause => {
                 self.children.pause(&name)?;

@@ -102,11 +102,10 @@ impl Peer {
 
     /// To the leader. A request that has none now is sent as soon as there is one.
     fn route(&mut self, request: Request, cx: &mut Cx<'_>) {
-        match self.leader() {
-            // It may be this peer: what was under way when it became the trader, it serves like any
-            // other's.
-            Some(leader) => self.send(leader.node, Body::Request(request), cx),
-            None => {}
+        // It may be this peer: what was under way when it became the trader, it serves like any
+        // other's.
+        if let Some(leader) = self.leader() {
+            self.send(leader.node, Body::Request(request), cx);
         }
     }
 

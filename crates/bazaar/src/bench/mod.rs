@@ -1,0 +1,89 @@
+//! `bazaar bench`: figures, each beside what the machine could do at best in the same run.
+
+mod buy;
+mod failover;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::run::Talk;
+use crate::scenario::Scenario;
+
+/// What `bazaar bench` is told.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum BenchVerb {
+    /// The round trip of a buy: one buyer, one seller, one trader, as three processes
+    Buy(buy::BuyArgs),
+    /// From the SIGKILL of a trader to the first sale that its successor confirms
+    Failover(failover::FailoverArgs),
+    /// Answers the bare ping-pong; `bench buy` starts this
+    #[command(hide = true)]
+    Echo,
+}
+
+/// `bazaar bench`.
+///
+/// # Errors
+/// A run fails.
+pub fn command(verb: &BenchVerb) -> anyhow::Result<ExitCode> {
+    match verb {
+        BenchVerb::Buy(args) => buy::command(args),
+        BenchVerb::Failover(args) => failover::command(args),
+        BenchVerb::Echo => {
+            host::probe::echo_server()?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Says nothing: figures are the only output.
+const SILENT: Talk = Talk { quiet: true, terminal: false };
+
+fn resolve(sets: &[String]) -> anyhow::Result<Scenario> {
+    Ok(Scenario::resolve("market", None, sets)?)
+}
+
+/// A distribution of nanoseconds, in microseconds.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Spread {
+    min: f64,
+    p50: f64,
+    p90: f64,
+    p99: f64,
+    max: f64,
+}
+
+impl Spread {
+    fn of(mut nanos: Vec<u64>) -> Option<Self> {
+        nanos.sort_unstable();
+        let last = nanos.len().checked_sub(1)?;
+        let at = |share: f64| nanos[(last as f64 * share).round() as usize] as f64 / 1000.0;
+        Some(Self { min: at(0.0), p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1.0) })
+    }
+}
+
+/// The middle one of some figures.
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// A folder for runs that goes when the bench is done.
+struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    fn new(parent: &Path) -> anyhow::Result<Self> {
+        let name = format!("bench-{}", std::process::id());
+        let folder = parent.join(name);
+        std::fs::create_dir_all(&folder)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
