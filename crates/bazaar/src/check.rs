@@ -26,7 +26,7 @@ pub struct CheckArgs {
 /// # Errors
 /// The files cannot be read.
 pub fn command(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let judgement = judge(&args.path)?;
+    let judgement = judge(&args.path).map_err(exit::Unusable)?;
     if args.json {
         println!("{}", serde_json::to_string(&judgement)?);
     } else {

@@ -69,7 +69,8 @@ pub fn main() -> ExitCode {
             return exit::USAGE.into();
         }
         eprintln!("error: {error:#}");
-        exit::FAILED.into()
+        let unusable = error.downcast_ref::<exit::Unusable>().is_some();
+        (if unusable { exit::USAGE } else { exit::FAILED }).into()
     })
 }
 

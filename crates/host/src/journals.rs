@@ -69,16 +69,16 @@ impl Journals {
     pub fn write(
         &mut self,
         writes: impl IntoIterator<Item = (u64, Work)>,
-        events: &mut Vec<Event>,
+        tell: &mut dyn FnMut(Event),
     ) -> Result<(), HostError> {
         for (write, work) in writes {
-            self.take(write, work, events)?;
+            self.take(write, work, tell)?;
         }
-        self.commit(events)
+        self.commit(tell)
     }
 
     /// Takes one write; it counts for nothing before the next commit.
-    fn take(&mut self, write: u64, work: Work, events: &mut Vec<Event>) -> Result<(), HostError> {
+    fn take(&mut self, write: u64, work: Work, tell: &mut dyn FnMut(Event)) -> Result<(), HostError> {
         match work {
             Work::Record(journal, bytes) => {
                 self.apply(write, journal, |target| target.append(&bytes))?;
@@ -87,8 +87,8 @@ impl Journals {
                 self.apply(write, journal, |target| target.snapshot(&bytes))?;
             }
             Work::Claim(epoch) => {
-                self.commit(events)?;
-                self.claim(write, epoch, events)?;
+                self.commit(tell)?;
+                self.claim(write, epoch, tell)?;
             }
         }
         self.last_write = write;
@@ -118,7 +118,7 @@ impl Journals {
     }
 
     /// Makes durable all that was taken, and says what became of it.
-    fn commit(&mut self, events: &mut Vec<Event>) -> Result<(), HostError> {
+    fn commit(&mut self, tell: &mut dyn FnMut(Event)) -> Result<(), HostError> {
         if std::mem::take(&mut self.own_changed)
             && let Some(own) = &mut self.own
         {
@@ -129,10 +129,10 @@ impl Journals {
             self.refuse_if_outbid(first, committed)?;
         }
         if let Some((write, epoch)) = self.refused.take() {
-            events.push(Event::Durable(write - 1));
-            events.push(Event::Refused { write, epoch });
+            tell(Event::Durable(write - 1));
+            tell(Event::Refused { write, epoch });
         }
-        events.push(Event::Durable(self.last_write));
+        tell(Event::Durable(self.last_write));
         Ok(())
     }
 
@@ -157,17 +157,17 @@ impl Journals {
         &mut self,
         write: u64,
         epoch: Epoch,
-        events: &mut Vec<Event>,
+        tell: &mut dyn FnMut(Event),
     ) -> Result<(), HostError> {
         self.common = None;
         let folder = self.common_folder.as_ref().ok_or(HostError::NoCommonJournal)?;
         match store::Journal::claim(folder, epoch, self.durability) {
             Ok((journal, contents)) => {
                 self.common = Some(journal);
-                events.push(Event::Durable(write));
-                events.push(Event::Claimed { epoch, contents });
+                tell(Event::Durable(write));
+                tell(Event::Claimed { epoch, contents });
             }
-            Err(ClaimError::Outbid(epoch)) => events.push(Event::Refused { write, epoch }),
+            Err(ClaimError::Outbid(epoch)) => tell(Event::Refused { write, epoch }),
             Err(error) => return Err(HostError::journal(Journal::Common, error)),
         }
         Ok(())

@@ -81,7 +81,7 @@ impl RunArgs {
 /// The scenario is wrong, or the processes cannot be started or fail.
 pub fn command(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let scenario = args.resolve()?;
-    let directory = new_directory(args.out.as_deref())?;
+    let directory = new_directory(args.out.as_deref()).map_err(exit::Unusable)?;
     let talk = Talk { quiet: args.quiet, terminal: std::io::stderr().is_terminal() };
     talk.say(&format!(
         "market of {} peers over {} for {}, seed {}; files in {}",

@@ -210,11 +210,12 @@ impl Processes {
     /// Waits until a process that was killed is gone.
     fn wait_for_end(&mut self, name: &str) -> anyhow::Result<()> {
         loop {
-            for (ended, status) in self.children.ended(Some(END_GRACE))? {
-                if ended == name {
-                    return Ok(());
-                }
-                bail!("the process {ended} ended by itself ({status})");
+            let ended = self.children.ended(Some(END_GRACE))?;
+            if let Some((other, status)) = ended.iter().find(|(ended, _)| ended != name) {
+                bail!("the process {other} ended by itself ({status})");
+            }
+            if !ended.is_empty() {
+                return Ok(());
             }
         }
     }

@@ -76,8 +76,11 @@ impl Leadership {
 
     fn bully_message(&mut self, from: NodeId, body: bully::Message, cx: &mut Cx<'_>) {
         match self.role {
-            // The sender lost sight of the leader; it will be heard, or the sender waits its turn.
-            Role::Following { .. } => {}
+            Role::Following { .. } => {
+                if let bully::Message::Election { .. } = body {
+                    self.askers.insert(from, body);
+                }
+            }
             Role::Leading { epoch, .. } => cx.send(from, Message::Lead(epoch)),
             Role::Seeking { .. } => self.bully(Input::Message { from, body }, cx),
         }

@@ -221,6 +221,9 @@ pub struct Leadership {
     fence: Majority,
     /// The leader that yields in the next election.
     barred: Option<NodeId>,
+    /// Who asked for an election while this node had no reason for one. News travels at different
+    /// speeds: they may only have heard first, and are answered as soon as this node hears too.
+    askers: BTreeMap<NodeId, bully::Message>,
     /// Whether any leader was known in this life.
     had_leader: bool,
     /// Messages of this layer itself.
@@ -251,6 +254,7 @@ impl Leadership {
             bully,
             fence,
             barred: None,
+            askers: BTreeMap::new(),
             had_leader: false,
             sent: 0,
             sent_before: 0,

@@ -14,6 +14,9 @@ impl Leadership {
         cx.clear(Alarm::Silence);
         cx.clear(Alarm::Beat);
         self.fence(majority::Command::Content(false), cx);
+        for (from, body) in std::mem::take(&mut self.askers) {
+            self.bully(Input::Message { from, body }, cx);
+        }
         if initiator.is_none_or(|node| node == self.settings.me) {
             self.start_election(cx);
         }
@@ -134,6 +137,7 @@ impl Leadership {
     /// Someone leads: no election is needed, and whoever yielded in the last one may lead again.
     pub(super) fn settled(&mut self, cx: &mut Cx<'_>) {
         self.had_leader = true;
+        self.askers.clear();
         self.bar(None, cx);
         self.bully(Input::Command(bully::Command::Settle), cx);
         cx.clear(Alarm::Patience);

@@ -243,3 +243,70 @@ fn one_initiator_sends_fewer_messages_than_all() {
     assert!(messages(Initiator::Every) > highest);
     assert!(messages(Initiator::Random) >= highest);
 }
+
+/// What one input makes a node of a group of four do, as text, after these.
+fn last_step(me: u32, inputs: Vec<Input<Leadership>>) -> Vec<String> {
+    let mut node = Leadership::new(settings(me, 4));
+    let mut last = Vec::new();
+    for input in inputs {
+        let (mut random, mut effects) = (Random::from_seed(1), Vec::new());
+        node.handle(input, &mut Context::new(Instant::ZERO, &mut random, &mut effects));
+        last = effects.iter().map(|effect: &Effect<Leadership>| format!("{effect:?}")).collect();
+    }
+    last
+}
+
+fn from(node: u32, body: Message) -> Input<Leadership> {
+    Input::Message { from: NodeId(node), body }
+}
+
+fn epoch(counter: u64, node: u32) -> Epoch {
+    Epoch { counter, node: NodeId(node) }
+}
+
+#[test]
+fn who_asks_before_this_node_has_heard_is_answered_when_it_hears() {
+    let election = Message::Bully(bully::Message::Election { round: 3 });
+    let resign = Message::Resign { epoch: epoch(1, 1), initiator: Some(NodeId(2)) };
+    let effects = last_step(
+        4,
+        vec![
+            Input::Opened(NodeId(1)),
+            from(1, Message::Lead(epoch(1, 1))),
+            from(2, election),
+            from(1, resign),
+        ],
+    );
+    assert!(
+        effects.contains(&"Send([2], Bully(Answer { round: 3 }))".to_owned()),
+        "nobody waits for the answer limit: {effects:?}"
+    );
+}
+
+#[test]
+fn a_leader_that_stepped_down_is_not_taken_for_one_because_it_still_speaks() {
+    let mut group = Group::new(3, |_| {});
+    group.run(PERIOD * 2);
+    let leader = NodeId(3);
+    group.nodes.remove(&leader);
+    // It canvasses again and again, and never says that it leads.
+    for counter in 2..20 {
+        for node in [1, 2] {
+            let canvass = majority::Message::Canvass(Epoch { counter, node: leader });
+            let input = from(3, Message::Fence(canvass));
+            group.waiting.push_back((NodeId(node), input));
+        }
+        group.drain();
+        group.run(PERIOD);
+    }
+    assert_eq!(group.elected().last(), Some(&(2, Cause::Hang)));
+}
+
+#[test]
+fn a_voter_that_promised_its_own_proposal_follows_whoever_won_that_counter() {
+    let prepare = Message::Fence(majority::Message::Prepare(epoch(7, 4)));
+    let follow =
+        |lead| last_step(1, vec![from(4, prepare.clone()), from(2, Message::Lead(epoch(lead, 2)))]);
+    assert!(follow(7).contains(&"Send([2], Follow(7.2), after nothing)".to_owned()));
+    assert_eq!(follow(6), ["Send([2], Deposed(7.4))"], "S1: lower counters are refused");
+}

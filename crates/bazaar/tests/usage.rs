@@ -1,0 +1,99 @@
+//! Wrong usage is refused with a reason, and changes nothing.
+
+use std::net::TcpListener;
+use std::process::{Command, Output};
+
+fn bazaar(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_bazaar")).args(arguments).output().unwrap()
+}
+
+fn refused(arguments: &[&str], code: i32) -> String {
+    let output = bazaar(arguments);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    assert!(output.stdout.is_empty(), "talk goes to standard error");
+    text
+}
+
+#[test]
+fn absurd_scenarios_are_refused_with_key_reason_and_mending() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wrong.toml");
+    std::fs::write(&file, "[run]\npeers = 0\n[buyer]\nbuy_probability = 1.5\n").unwrap();
+    let out = folder.path().join("run");
+    let (file, out) = (file.to_str().unwrap(), out.to_str().unwrap());
+    let text = refused(&["run", file, "--out", out], 2);
+    assert!(text.contains("wrong.toml:2:9: run.peers = 0: a market needs at least 3"), "{text}");
+    assert!(text.contains("wrong.toml:4:19: buyer.buy_probability = 1.5"), "{text}");
+    assert!(text.contains("nothing was started"), "{text}");
+    assert!(!std::path::Path::new(out).exists(), "nothing was written either");
+}
+
+#[test]
+fn a_port_in_use_is_refused() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let key = format!("run.base_port={port}");
+    let text = refused(&["run", "--set", &key], 2);
+    assert!(text.contains("run.base_port") && text.contains("in use"), "{text}");
+}
+
+#[test]
+fn a_directory_that_is_not_empty_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("mine"), "").unwrap();
+    let text = refused(&["run", "--out", folder.path().to_str().unwrap()], 2);
+    assert!(text.contains("is not empty") && text.contains("nothing was started"), "{text}");
+}
+
+#[test]
+fn seeds_and_files_that_make_no_sense_are_refused() {
+    assert!(refused(&["sim", "--seeds", "5"], 2).contains("0..1000"));
+    assert!(refused(&["sim", "--seeds", "5..5"], 2).contains("no seed"));
+    assert!(refused(&["check", "/nowhere/at/all"], 2).contains("/nowhere/at/all"));
+    let folder = tempfile::tempdir().unwrap();
+    let history = folder.path().join("history.jsonl");
+    std::fs::write(&history, "{\"index\":0}\nnonsense\n").unwrap();
+    let text = refused(&["check", history.to_str().unwrap()], 2);
+    assert!(text.contains("line 1"), "{text}");
+}
+
+#[test]
+fn a_bare_history_that_over_sells_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = folder.path().join("history.jsonl");
+    let lines = [
+        r#"{"index":0,"time":1,"type":"invoke","process":1,"f":"buy","key":"fish","value":{"quantity":2}}"#,
+        r#"{"index":1,"time":2,"type":"ok","process":1,"f":"buy","key":"fish","value":{"quantity":2}}"#,
+    ];
+    std::fs::write(&history, lines.join("\n") + "\n").unwrap();
+    let output = bazaar(&["check", "--json", history.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let verdict: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&verdict["verdict"], &verdict["oversold"]), (&"fail".into(), &2.into()));
+}
+
+#[test]
+fn simulated_worlds_are_told_of_and_can_be_replayed() {
+    let output = bazaar(&["sim", "--seeds", "0..20"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    for word in
+        ["20 worlds", "seeds a second", "virtual seconds", "sales", "faults", "no violation"]
+    {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    let trace = || bazaar(&["sim", "--seeds", "3..4", "--trace"]).stdout;
+    assert!(trace() == trace(), "the same seed, the same log");
+}
+
+#[test]
+fn a_resolved_scenario_can_be_run_again() {
+    let show = bazaar(&["config", "show", "--set", "run.peers=4"]);
+    let text = String::from_utf8(show.stdout).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("scenario.toml");
+    std::fs::write(&file, &text).unwrap();
+    let again = bazaar(&["config", "show", file.to_str().unwrap()]);
+    assert_eq!(String::from_utf8(again.stdout).unwrap(), text);
+}

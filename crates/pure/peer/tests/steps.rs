@@ -1,0 +1,287 @@
+//! One input, exact effects: a peer that takes over the market, serves, and is deposed.
+
+use std::time::Duration;
+
+use groupcast::leadership::{self, First, Initiator};
+use groupcast::membership;
+use machine::{After, Context, Effect, Epoch, Input, Instant, Journal, Machine, NodeId, Random};
+use market::{
+    ClientId, Command, Good, Kernel, Money, Offer, Order, Outcome, Party, Refusal, Request,
+    RequestId, Rules, SellerChoice,
+};
+use peer::{
+    Body, BuyerSettings, Message, OrderPolicy, Peer, Range, Record, Role, SellerSettings, Settings,
+    Snapshot, Trade, TraderSettings, What,
+};
+
+const ME: NodeId = NodeId(2);
+const CLIENT: NodeId = NodeId(1);
+const BUYER: NodeId = NodeId(4);
+const EPOCH: Epoch = Epoch { counter: 1, node: ME };
+
+fn settings(role: Role) -> Settings {
+    let millis = Duration::from_millis;
+    let rules = Rules { commission_basis_points: 1000, choice: SellerChoice::Oldest };
+    Settings {
+        membership: membership::Settings {
+            me: ME,
+            directory: NodeId(0),
+            address: "here".into(),
+            period: millis(1000),
+        },
+        leadership: leadership::Settings {
+            me: ME,
+            // A group of one needs no other's promise.
+            voters: [ME].into(),
+            heartbeat_period: millis(100),
+            heartbeat_limit: millis(500),
+            answer_limit: millis(100),
+            resend: millis(100),
+            initiator: Initiator::Every,
+            first: First::Elected,
+            bar_last_leader: false,
+        },
+        goods: vec![fish()],
+        role,
+        buyer: BuyerSettings {
+            quantity: Range { min: 1, max: 1 },
+            limit: None,
+            partial: false,
+            think: Range { min: millis(5), max: millis(5) },
+            buy_probability: 0.0,
+            purchases: 0,
+            retry_other_good: false,
+        },
+        seller: SellerSettings {
+            stock: Range { min: 3, max: 3 },
+            price: Range { min: 10, max: 10 },
+            restock_at_zero: true,
+            accrue_goods: 0,
+            accrue_every: Duration::ZERO,
+            update_probability: 0.0,
+            update_every: Duration::ZERO,
+            inquire_every: Duration::ZERO,
+        },
+        trader: TraderSettings {
+            founding: Kernel::new(rules).unwrap(),
+            order: OrderPolicy::Arrival,
+            resign_probability: 0.0,
+            resign_quantum: Duration::ZERO,
+            resign_after_sales: 0,
+            snapshot_every: 3,
+            pending_max: 2,
+            session_idle: millis(60_000),
+        },
+        return_as_random: false,
+        resend: millis(100),
+    }
+}
+
+fn fish() -> Good {
+    Good::new("fish").unwrap()
+}
+
+/// A peer and the effects of each input.
+struct Bench {
+    peer: Peer,
+    random: Random,
+}
+
+impl Bench {
+    fn new(role: Role) -> Self {
+        Self { peer: Peer::new(settings(role)), random: Random::from_seed(1) }
+    }
+
+    fn step(&mut self, input: Input<Peer>) -> Vec<Effect<Peer>> {
+        let mut effects = Vec::new();
+        let now = Instant::from_nanos(7_000_000);
+        self.peer.handle(input, &mut Context::new(now, &mut self.random, &mut effects));
+        self.peer.check().unwrap();
+        effects
+    }
+
+    /// Elected, and given a market that nobody has used yet.
+    fn trading() -> Self {
+        let mut bench = Self::new(Role { buys: false, sells: false });
+        bench.step(Input::Start);
+        let won = bench.step(Input::Alarm(patience()));
+        assert!(won.iter().any(|effect| matches!(effect, Effect::Claim(EPOCH))), "{won:?}");
+        bench
+    }
+
+    fn ask(&mut self, number: u64, command: Command) -> Vec<Effect<Peer>> {
+        self.ask_as(CLIENT, number, command)
+    }
+
+    fn ask_as(&mut self, from: NodeId, number: u64, command: Command) -> Vec<Effect<Peer>> {
+        let client = ClientId { party: Party(from.0.into()), life: 1 };
+        let id = RequestId { client, number };
+        let body = Body::Request(Request { id, answered_below: 0, command });
+        self.step(Input::Message { from, body: Message::Trade(Trade { clock: None, body }) })
+    }
+}
+
+/// The alarm that starts an election when nobody leads.
+fn patience() -> <Peer as Machine>::Alarm {
+    let mut bench = Bench::new(Role { buys: false, sells: false });
+    let started = bench.step(Input::Start);
+    let alarms = started.iter().filter_map(|effect| match effect {
+        Effect::Set { alarm, .. } if format!("{alarm:?}").contains("Patience") => Some(*alarm),
+        _ => None,
+    });
+    alarms.last().unwrap()
+}
+
+fn deposit() -> Command {
+    let (good, unit_price) = (fish(), Money(10));
+    Command::Deposit(Offer { good, quantity: 5, unit_price, stamp: None })
+}
+
+fn buy() -> Command {
+    Command::Buy(Order { good: fish(), quantity: 2, limit: None, partial: false })
+}
+
+/// The answers in some effects.
+fn answers(effects: &[Effect<Peer>]) -> Vec<&Outcome> {
+    let answers = effects.iter().filter_map(|effect| match effect {
+        Effect::Send {
+            body: Message::Trade(Trade { body: Body::Answer { outcome, .. }, .. }),
+            ..
+        } => Some(outcome),
+        _ => None,
+    });
+    answers.collect()
+}
+
+#[test]
+fn a_life_begins_with_a_snapshot_of_its_own() {
+    let mut bench = Bench::new(Role { buys: true, sells: true });
+    let effects = bench.step(Input::Start);
+    assert!(
+        matches!(
+            &effects[0],
+            Effect::Snapshot { journal: Journal::Own, snapshot: Snapshot::Own(own) }
+                if own.incarnation.0 == 1
+        ),
+        "nothing leaves before the life is on record: {effects:?}"
+    );
+}
+
+#[test]
+fn what_waited_while_the_market_was_taken_over_is_served_first_and_the_rest_is_left() {
+    let mut bench = Bench::trading();
+    for (number, command) in [(0, Command::Open), (1, deposit())] {
+        assert!(bench.ask(number, command).is_empty(), "it waits");
+    }
+    let full = bench.ask(2, buy());
+    assert!(matches!(
+        &full[..],
+        [Effect::Report { report, .. }] if matches!(report.what, What::Overflow { value: 2, .. })
+    ));
+    let effects = bench.step(Input::Claimed(EPOCH));
+    assert!(matches!(&effects[0], Effect::Snapshot { journal: Journal::Common, .. }));
+    let outcomes = answers(&effects);
+    assert!(matches!(outcomes[..], [Outcome::Opened, Outcome::Deposited { .. }]), "{effects:?}");
+}
+
+#[test]
+fn an_answer_stands_behind_its_record_and_rests_on_it() {
+    let mut bench = Bench::trading();
+    bench.step(Input::Claimed(EPOCH));
+    bench.ask(0, Command::Open);
+    bench.ask_as(BUYER, 0, Command::Open);
+    bench.ask(1, deposit());
+    let effects = bench.ask_as(BUYER, 1, buy());
+    let persisted = effects.iter().position(|effect| {
+        matches!(effect, Effect::Persist { journal: Journal::Common, record: Record::Entry(_) })
+    });
+    let answered = effects.iter().position(|effect| {
+        matches!(effect, Effect::Send { after: After::All, body: Message::Trade(trade), .. }
+            if matches!(trade.body, Body::Answer { outcome: Outcome::Bought(_), .. }))
+    });
+    let reported = effects.iter().position(|effect| {
+        matches!(effect, Effect::Report { after: After::All, report }
+            if matches!(report.what, What::Sold { .. }))
+    });
+    assert!(persisted.unwrap() < answered.unwrap(), "{effects:?}");
+    assert!(persisted.unwrap() < reported.unwrap(), "{effects:?}");
+    // Asked again: the first answer again, and no second notice to the seller.
+    let again = bench.ask_as(BUYER, 1, buy());
+    assert_eq!(answers(&again), answers(&effects));
+    let sends = again.iter().filter(|effect| matches!(effect, Effect::Send { .. })).count();
+    assert_eq!(sends, 1, "{again:?}");
+}
+
+#[test]
+fn every_so_many_records_a_snapshot_takes_their_place() {
+    let mut bench = Bench::trading();
+    bench.step(Input::Claimed(EPOCH));
+    let commands = [Command::Open, deposit(), deposit(), deposit(), deposit(), deposit()];
+    let steps = commands.into_iter().enumerate();
+    let steps = steps.map(|(number, command)| bench.ask(number as u64, command));
+    let with_snapshot: Vec<bool> = steps
+        .map(|effects| effects.iter().any(|effect| matches!(effect, Effect::Snapshot { .. })))
+        .collect();
+    assert_eq!(with_snapshot, [false, false, true, false, false, true]);
+}
+
+#[test]
+fn nobody_asks_in_another_ones_name() {
+    let mut bench = Bench::trading();
+    bench.step(Input::Claimed(EPOCH));
+    let client = ClientId { party: Party(3), life: 1 };
+    let id = RequestId { client, number: 0 };
+    let body = Body::Request(Request { id, answered_below: 0, command: Command::Open });
+    let from = CLIENT;
+    let body = Message::Trade(Trade { clock: None, body });
+    assert!(bench.step(Input::Message { from, body }).is_empty());
+}
+
+#[test]
+fn a_refused_journal_ends_the_trade_at_once() {
+    let mut bench = Bench::trading();
+    bench.step(Input::Claimed(EPOCH));
+    bench.ask(0, Command::Open);
+    let higher = Epoch { counter: 2, node: CLIENT };
+    let effects = bench.step(Input::Refused(higher));
+    let stepped_down = effects.iter().any(|effect| {
+        matches!(effect, Effect::Report { report, .. }
+            if matches!(report.what, What::SteppedDown { epoch: EPOCH, .. }))
+    });
+    assert!(stepped_down, "{effects:?}");
+    assert!(bench.ask(1, deposit()).is_empty(), "it serves no more");
+}
+
+#[test]
+fn an_unknown_session_is_answered_and_not_written_down() {
+    let mut bench = Bench::trading();
+    bench.step(Input::Claimed(EPOCH));
+    let effects = bench.ask(1, buy());
+    assert_eq!(answers(&effects), [&Outcome::Refused(Refusal::UnknownSession)]);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Persist { .. })), "{effects:?}");
+}
+
+#[test]
+fn a_clients_own_words_do_not_wait_for_the_market() {
+    let mut settings = settings(Role { buys: false, sells: true });
+    settings.leadership.voters = [CLIENT, ME].into();
+    let mut bench = Bench { peer: Peer::new(settings), random: Random::from_seed(1) };
+    bench.step(Input::Start);
+    let epoch = Epoch { counter: 9, node: CLIENT };
+    let body = Message::Leadership(leadership::Message::Lead(epoch));
+    let mut effects = bench.step(Input::Message { from: CLIENT, body });
+    let open = RequestId { client: ClientId { party: Party(2), life: 1 << 20 }, number: 0 };
+    let body = Body::Answer { epoch, id: open, outcome: Outcome::Opened };
+    let body = Message::Trade(Trade { clock: None, body });
+    effects.extend(bench.step(Input::Message { from: CLIENT, body }));
+    let asked = effects.iter().any(|effect| {
+        matches!(effect, Effect::Report { report, .. } if matches!(report.what, What::Asked { .. }))
+    });
+    assert!(asked, "its first stock: {effects:?}");
+    // A trader that was deposed asks like anybody else, while its last writes are being refused.
+    for effect in &effects {
+        if let Effect::Send { after, .. } | Effect::Report { after, .. } = effect {
+            assert!(*after < After::All, "{effect:?}");
+        }
+    }
+}
