@@ -1,5 +1,7 @@
 //! Live markets of real processes, as a user starts them.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;

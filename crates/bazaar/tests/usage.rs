@@ -1,5 +1,7 @@
 //! Wrong usage is refused with a reason, and changes nothing.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
+
 use std::net::TcpListener;
 use std::process::{Command, Output};
 

@@ -58,11 +58,15 @@ impl<T> Outbox<T> {
         dropped
     }
 
-    /// How much waits: writes that are not durable, and items.
+    /// How many items wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// How much waits: items, and writes that are not durable.
     pub fn backlog(&self) -> usize {
         let writes = self.written.saturating_sub(self.durable);
-        let writes = usize::try_from(writes).unwrap_or(usize::MAX);
-        writes.saturating_add(self.waiting.len())
+        usize::try_from(writes).unwrap_or(usize::MAX).saturating_add(self.len())
     }
 }
 

@@ -137,6 +137,7 @@ impl<'a, A: Application> Loop<'a, A> {
         for outcome in self.around.writer.finish() {
             match outcome {
                 Event::Durable(write) => self.release(write),
+                Event::OwnDurable(write) => self.release_own(write),
                 Event::Refused { write, .. } => self.drop_behind(write),
                 Event::Claimed { .. } => {}
                 Event::Failed(error) => return Err(error),
@@ -181,7 +182,12 @@ impl<'a, A: Application> Loop<'a, A> {
 
     /// Whether so much waits for the journals that nothing more should come in.
     fn is_backed_up(&self) -> bool {
-        self.outbox.backlog() > WAITING_MAX
+        self.backlog() > WAITING_MAX
+    }
+
+    /// How many writes, sends and reports wait for the journals.
+    fn backlog(&self) -> usize {
+        self.outbox.backlog() + self.own_outbox.len()
     }
 
     /// Reads what has come in and has the machine handle it.

@@ -64,7 +64,8 @@ impl Writer {
     pub fn hand_over(&mut self, turn: &mut Turn, events: &mut Vec<Event>) {
         match self {
             Self::Here(journals) => {
-                if let Err(error) = journals.write(turn.drain(..), events) {
+                if let Err(error) = journals.write(turn.drain(..), &mut |event| events.push(event))
+                {
                     events.push(Event::Failed(error));
                 }
             }
@@ -121,16 +122,12 @@ fn write_all(mut journals: Journals, turns: &Receiver<Turn>, told: &Sender<Event
     while let Ok(turn) = turns.recv() {
         let more = turns.try_iter().take(TURNS_PER_COMMIT - 1);
         let writes = std::iter::once(turn).chain(more).flatten();
-        let mut events = Vec::new();
-        let outcome = journals.write(writes, &mut events);
-        let failed = outcome.is_err();
-        events.extend(outcome.err().map(Event::Failed));
-        for event in events {
+        let mut tell = |event| {
             // Nobody listens any more if the loop ended by an error.
-            let _ = told.send(event);
-        }
-        if failed || waker.wake().is_err() {
-            return;
+            let _ = told.send(event).is_ok() && waker.wake().is_ok();
+        };
+        if let Err(error) = journals.write(writes, &mut tell) {
+            return tell(Event::Failed(error));
         }
     }
 }

@@ -114,9 +114,11 @@ fn a_refused_write_drops_what_waited_and_the_node_goes_on() {
         store::Journal::claim(&common(folder.path()), epoch(5, 9), durability).unwrap();
         one.tell(
             "persist own before; send 2 before; persist common one; send 2 secret; \
-             persist own after; report secret",
+             persist own after; own 2 own; report secret",
         );
-        two.expect(["1: before"]);
+        let mut heard = [two.next(), two.next()];
+        heard.sort();
+        assert_eq!(heard, ["1: before", "1: own"]);
         one.expect(["refused 5.9"]);
         // Without a new claim, writes there are nothing, and nothing waits for them.
         one.tell("persist common two; send 2 after; report after");
@@ -150,6 +152,11 @@ fn urgent_messages_overtake_what_waits_for_a_journal() {
         let (one, two) = pair(folder.path(), durability);
         one.tell("snapshot own ten; send 2 slow; urgent 2 fast");
         two.expect(["1: fast", "1: slow"]);
+        one.tell("claim 1 1");
+        one.expect(["claimed 1.1 []"]);
+        // What waits for the own journal only does not wait for the common one.
+        one.tell("own 2 first; snapshot common ten; send 2 slow; own 2 fast; urgent 2 urgent");
+        two.expect(["1: first", "1: fast", "1: urgent", "1: slow"]);
     }
 }
 

@@ -1,4 +1,6 @@
 //! The checkers are checked: each of three known bugs is found within a thousand seeds.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
 #![cfg(feature = "planted")]
 
 use peer::Planted;

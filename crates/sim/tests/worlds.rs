@@ -1,5 +1,7 @@
 //! Worlds: seeds that once showed a bug, a fixed set, and fresh ones.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
+
 use std::ops::Range;
 
 use sim::{Options, run, run_seeds};

@@ -67,7 +67,7 @@ mod tests {
         let line = serde_json::to_string(&event).unwrap();
         let mut file = File::create(&path).unwrap();
         write!(file, "{line}\n{}", &line[..5]).unwrap();
-        assert_eq!(tail.read().unwrap(), [event.clone()]);
+        assert_eq!(tail.read().unwrap(), std::slice::from_ref(&event));
         assert!(tail.read().unwrap().is_empty());
         writeln!(file, "{}", &line[5..]).unwrap();
         assert_eq!(tail.read().unwrap(), [event]);

@@ -105,6 +105,7 @@ impl<A: Application> Loop<'_, A> {
         for outcome in outcomes.drain(..) {
             match outcome {
                 Event::Durable(write) => self.release(write),
+                Event::OwnDurable(write) => self.release_own(write),
                 Event::Refused { write, epoch } => {
                     self.drop_behind(write);
                     self.holds_common = false;
@@ -120,9 +121,17 @@ impl<A: Application> Loop<'_, A> {
 
     /// Lets go what waited for writes up to this one.
     pub(super) fn release(&mut self, write: u64) {
+        self.release_own(write);
         self.outbox.durable(write);
+        while let Some(item) = self.outbox.pop() {
+            self.leave(item);
+        }
+    }
+
+    /// Lets go what waited for writes to the own journal up to this one.
+    pub(super) fn release_own(&mut self, write: u64) {
         self.own_outbox.durable(write);
-        while let Some(item) = self.own_outbox.pop().or_else(|| self.outbox.pop()) {
+        while let Some(item) = self.own_outbox.pop() {
             self.leave(item);
         }
     }

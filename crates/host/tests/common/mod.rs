@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use host::{Application, Control, Counts, HostError, Node, NodeSettings, Transport};
-use machine::{Context, Epoch, Input, Instant, Journal, Machine, NodeId};
+use machine::{After, Context, Destination, Epoch, Input, Instant, Journal, Machine, NodeId};
 use store::Durability;
 
 /// Does what it is told in commands and reports all that it hears.
@@ -69,6 +69,9 @@ fn do_step(step: &str, cx: &mut Context<'_, Puppet>) {
         ["send", to, ref body @ ..] => cx.send(node(to), body.join(" ")),
         ["many", to, body] => cx.send_many(to.split(',').map(node).collect(), body.to_owned()),
         ["urgent", to, body] => cx.send_urgent(vec![node(to)], body.to_owned()),
+        ["own", to, body] => {
+            cx.send_after(After::Own, Destination::One(node(to)), body.to_owned());
+        }
         ["persist", name, record] => cx.persist(journal(name), record.to_owned()),
         ["snapshot", name, snapshot] => cx.snapshot(journal(name), snapshot.to_owned()),
         ["claim", counter, by] => {

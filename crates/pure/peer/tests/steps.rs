@@ -1,5 +1,7 @@
 //! One input, exact effects: a peer that takes over the market, serves, and is deposed.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
+
 use std::time::Duration;
 
 use groupcast::leadership::{self, First, Initiator};
