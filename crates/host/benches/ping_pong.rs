@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed benchmark")]
 
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
@@ -13,13 +14,15 @@ use machine::{Context, Input, Instant, Journal, Machine, Never, NodeId};
 use store::Durability;
 
 const ROUNDS: usize = 20_000;
+const IN_FLIGHT: usize = 256;
 const REPETITIONS: usize = 5;
 
-/// Sends a message back and forth; one side may write each to a journal first.
+/// Sends messages back and forth; one side may write each to a journal first.
 struct Ball {
-    serves: bool,
+    /// How many messages are under way at once, for the side that begins.
+    serves: usize,
     persists: bool,
-    sent_at: Instant,
+    sent_at: VecDeque<Instant>,
     times_ns: Vec<u64>,
 }
 
@@ -34,17 +37,19 @@ impl Machine for Ball {
     fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
         match input {
             Input::Start if self.persists => cx.snapshot(Journal::Own, ()),
-            Input::Opened(node) if self.serves => {
-                self.sent_at = cx.now;
-                cx.send(node, vec![7; probe::PING_BYTES - wire::HEADER_BYTES - 1]);
+            Input::Opened(node) => {
+                for _ in 0..self.serves {
+                    self.sent_at.push_back(cx.now);
+                    cx.send(node, vec![7; probe::PING_BYTES - wire::HEADER_BYTES - 1]);
+                }
             }
             Input::Message { from, body } => {
                 if self.persists {
                     cx.persist(Journal::Own, body.clone());
                 }
-                if self.serves {
-                    self.times_ns.push(cx.now.since(self.sent_at).as_nanos() as u64);
-                    self.sent_at = cx.now;
+                if let Some(sent_at) = self.sent_at.pop_front() {
+                    self.times_ns.push(cx.now.since(sent_at).as_nanos() as u64);
+                    self.sent_at.push_back(cx.now);
                     if self.times_ns.len() == ROUNDS {
                         cx.report(std::mem::take(&mut self.times_ns));
                         return;
@@ -103,12 +108,12 @@ fn answer(transport: Transport, durability: Option<Durability>, folder: &str) {
     let node = Node::bind(settings).unwrap();
     println!("{}", node.address());
     let persists = durability.is_some();
-    let ball = Ball { serves: false, persists, sent_at: Instant::ZERO, times_ns: Vec::new() };
+    let ball = Ball { serves: 0, persists, sent_at: VecDeque::new(), times_ns: Vec::new() };
     node.run(ball, &mut Wiring(Vec::new())).unwrap();
 }
 
 /// The times of all rounds between this process and another one.
-fn serve(transport_name: &str, durability: &str) -> Vec<u64> {
+fn serve(transport_name: &str, durability: &str, serves: usize) -> Vec<u64> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["answer", transport_name, durability, folder.path().to_str().unwrap()])
@@ -119,7 +124,7 @@ fn serve(transport_name: &str, durability: &str) -> Vec<u64> {
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
     let mut settings = settings(2, transport(transport_name));
     settings.known = vec![(NodeId(1), address.trim().to_owned())];
-    let ball = Ball { serves: true, persists: false, sent_at: Instant::ZERO, times_ns: Vec::new() };
+    let ball = Ball { serves, persists: false, sent_at: VecDeque::new(), times_ns: Vec::new() };
     let mut wiring = Wiring(Vec::new());
     Node::bind(settings).unwrap().run(ball, &mut wiring).unwrap();
     child.kill().unwrap();
@@ -157,11 +162,17 @@ fn main() {
             let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
             for _ in 0..REPETITIONS {
                 print("bare tcp", bare());
-                print("tcp", serve("tcp", "none"));
-                print("udp", serve("udp", "none"));
-                print("tcp, journal in memory", serve("tcp", "memory"));
+                print("tcp", serve("tcp", "none", 1));
+                print("udp", serve("udp", "none", 1));
+                print("tcp, journal in memory", serve("tcp", "memory", 1));
                 print("fdatasync", probe::fdatasync(folder.path(), 2000).unwrap());
-                print("tcp, journal on disk", serve("tcp", "disk"));
+                print("tcp, journal on disk", serve("tcp", "disk", 1));
+                for (name, durability) in [("tcp", "none"), ("udp", "none"), ("tcp", "disk")] {
+                    let times_ns = serve(name, durability, IN_FLIGHT);
+                    let mean_ns = times_ns.iter().sum::<u64>() / times_ns.len() as u64;
+                    let rate = IN_FLIGHT as u64 * 1_000_000_000 / mean_ns;
+                    println!("{IN_FLIGHT} in flight, {name}, journal: {durability}: {rate}/s");
+                }
                 println!();
             }
         }

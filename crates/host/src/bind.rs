@@ -52,8 +52,12 @@ impl Sockets {
             Transport::Udp => {
                 let socket = UdpSocket::bind(address)?;
                 socket.set_nonblocking(true)?;
-                // A smaller buffer loses more datagrams, and losing them is allowed.
-                let _ = sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER_BYTES);
+                // Root may go beyond the system's limit. A smaller buffer loses more datagrams, and
+                // losing them is allowed.
+                let _ = sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER_BYTES)
+                    .or_else(|_| {
+                        sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER_BYTES)
+                    });
                 Some(mio::net::UdpSocket::from_std(socket))
             }
         };

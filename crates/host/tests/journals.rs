@@ -161,20 +161,24 @@ fn urgent_messages_overtake_what_waits_for_a_journal() {
 }
 
 #[test]
-fn what_waits_for_a_journal_is_bounded_and_nothing_of_it_is_lost() {
+fn a_node_reads_no_more_while_too_much_waits_and_loses_nothing_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let (one, two) = pair(folder.path(), Disk);
-    // More than may wait before the node reads no more, in one turn.
     let count = 70_000;
-    one.tell("snapshot own ten");
-    for _ in 0..count / 1000 {
-        one.tell(&format!("persist own x;{}", vec!["send 2 y"; 1000].join(";")));
-    }
-    one.tell("send 2 last");
+    one.tell(&format!("snapshot own ten; flood 2 {count}"));
+    one.tell("persist own one; send 2 last");
     for _ in 0..count {
         two.expect(["1: y"]);
     }
     two.expect(["1: last"]);
+}
+
+#[test]
+fn a_node_stops_before_what_waits_fills_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, _two) = pair(folder.path(), Disk);
+    one.tell(&format!("snapshot own ten; flood 2 {}", 1 << 20));
+    assert!(matches!(one.join(), Err(HostError::Overloaded { .. })));
 }
 
 #[test]

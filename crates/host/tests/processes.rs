@@ -54,6 +54,18 @@ fn role() {
                 println!("paused");
             }
         }
+        "interrupt" => {
+            let interrupt = host::Interrupt::listen().unwrap();
+            assert!(!interrupt.is_set());
+            println!("listening");
+            while !interrupt.is_set() {
+                std::thread::yield_now();
+            }
+            println!("interrupted");
+            loop {
+                std::thread::park();
+            }
+        }
         role => panic!("no such role: {role}"),
     }
 }
@@ -154,6 +166,21 @@ fn a_node_whose_parent_is_another_process_does_not_begin() {
     let mut settings = settings(1, Tcp);
     settings.parent = Some(std::process::id());
     assert!(matches!(Node::bind(settings), Err(HostError::Orphan { .. })));
+}
+
+#[test]
+fn the_first_interrupt_is_told_and_the_second_ends_the_process() {
+    let mut started = Started::new();
+    let id = started.spawn("interrupt", command("interrupt", ""));
+    let process = Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
+    let output = BufReader::new(started.children.take_output("interrupt").unwrap());
+    let mut lines = output.lines();
+    assert!(lines.any(|line| line.unwrap() == "listening"));
+    kill_process(process, Signal::INT).unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), "interrupted");
+    kill_process(process, Signal::INT).unwrap();
+    let ended = started.children.ended(None).unwrap();
+    assert_eq!(ended[0].1.code(), Some(130));
 }
 
 #[test]

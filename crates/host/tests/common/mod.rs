@@ -67,6 +67,11 @@ fn do_step(step: &str, cx: &mut Context<'_, Puppet>) {
     match words[..] {
         ["send", to, "bytes", count] => cx.send(node(to), "x".repeat(count.parse().unwrap())),
         ["send", to, ref body @ ..] => cx.send(node(to), body.join(" ")),
+        ["flood", to, count] => {
+            for _ in 0..count.parse().unwrap() {
+                cx.send(node(to), "y".to_owned());
+            }
+        }
         ["many", to, body] => cx.send_many(to.split(',').map(node).collect(), body.to_owned()),
         ["urgent", to, body] => cx.send_urgent(vec![node(to)], body.to_owned()),
         ["own", to, body] => {

@@ -199,7 +199,7 @@ mod tests {
         let open = client.fresh().unwrap();
         assert_eq!(open.command, Command::Open);
         assert_eq!(client.fresh(), None, "nothing goes before the session is open");
-        assert_eq!(client.unanswered(), [open.clone()]);
+        assert_eq!(client.unanswered(), std::slice::from_ref(&open));
         assert!(client.answered(open.id, Outcome::Opened, Instant::ZERO).is_empty());
         client
     }
@@ -209,7 +209,7 @@ mod tests {
         let mut client = open_client();
         let request = client.fresh().unwrap();
         assert_eq!((request.id.number, request.answered_below), (1, 1));
-        assert_eq!(client.unanswered(), [request.clone()]);
+        assert_eq!(client.unanswered(), std::slice::from_ref(&request));
         let outcome = Outcome::Refused(Refusal::NotSoldHere);
         let resolved = client.answered(request.id, outcome.clone(), Instant::from_nanos(5));
         assert!(

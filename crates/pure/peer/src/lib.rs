@@ -10,6 +10,7 @@
 //! | [`Peer`] | the stack: membership, leadership, client, buyer, seller, trader |
 //! | [`event`] | what a peer tells: the record of a run |
 
+mod asking;
 pub mod buyer;
 pub mod client;
 pub mod event;
@@ -17,9 +18,9 @@ mod message;
 mod node;
 mod peer;
 pub mod seller;
+mod serving;
 mod settings;
 pub mod trader;
-mod trading;
 
 pub use event::{Event, What};
 pub use message::{Body, Message, Own, Record, Sale, Snapshot, Standing, Trade};

@@ -1,5 +1,5 @@
 //! The stack: one peer, from its machines and roles. This file routes inputs; what follows from
-//! requests and answers is in `trading`.
+//! requests and answers is in `asking` and `serving`.
 
 use clocks::VectorClock;
 use groupcast::fence::majority::Promised;

@@ -127,11 +127,11 @@ impl Bench {
 fn patience() -> <Peer as Machine>::Alarm {
     let mut bench = Bench::new(Role { buys: false, sells: false });
     let started = bench.step(Input::Start);
-    let alarms = started.iter().filter_map(|effect| match effect {
+    let mut alarms = started.iter().filter_map(|effect| match effect {
         Effect::Set { alarm, .. } if format!("{alarm:?}").contains("Patience") => Some(*alarm),
         _ => None,
     });
-    alarms.last().unwrap()
+    alarms.next().unwrap()
 }
 
 fn deposit() -> Command {

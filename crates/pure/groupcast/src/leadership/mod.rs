@@ -22,7 +22,7 @@
 //! After a kill nothing waits for a timer: the closed connection starts the election, dead
 //! candidates are not asked, and the fence takes two round trips.
 
-mod machine_impl;
+mod inputs;
 mod seeking;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,197 @@
+//! What a peer asks of the market, what it does with the answers, and the messages of both sides.
+
+use machine::{After, Destination, NodeId};
+use market::{Command, Outcome, Request, RequestId};
+
+use crate::buyer::Next;
+use crate::client::Resolution;
+use crate::event::{Operation, What};
+use crate::message::{Body, Message, Sale, Standing, Trade};
+use crate::party;
+use crate::peer::{Alarm, Cx, Peer};
+use crate::settings::Role;
+use crate::trader::Queued;
+
+/// The client's side.
+impl Peer {
+    /// A leader is known: what the peer wants can go on.
+    pub(crate) fn act(&mut self, cx: &mut Cx<'_>) {
+        if !self.may_act() {
+            return;
+        }
+        if self.role.sells && !self.has_stocked_up {
+            self.has_stocked_up = true;
+            let command = self.seller.stock_up(self.clock.clone(), cx.random);
+            self.submit(command, cx);
+        }
+        if self.role.buys && !self.buying {
+            let time = self.buyer.think(cx.random);
+            cx.set(Alarm::Think, time);
+        }
+    }
+
+    pub(crate) fn buy(&mut self, cx: &mut Cx<'_>) {
+        if self.may_act() && self.role.buys && !self.buying {
+            let command = self.buyer.wish(cx.random);
+            self.buying = command.is_some();
+            self.submit(command, cx);
+        }
+    }
+
+    /// What a seller does now and then: gains goods, considers a deposit, asks where it stands.
+    pub(crate) fn tend_stall(&mut self, alarm: Alarm, cx: &mut Cx<'_>) {
+        let is_open = self.role.sells && self.has_stocked_up && self.may_act();
+        let (stamp, settings) = (self.clock.clone(), self.seller.settings());
+        let (every, command) = match alarm {
+            Alarm::Accrue if is_open => (settings.accrue_every, self.seller.accrue(stamp)),
+            Alarm::Update if is_open => {
+                (settings.update_every, self.seller.update(stamp, cx.random))
+            }
+            Alarm::Accrue => (settings.accrue_every, None),
+            Alarm::Update => (settings.update_every, None),
+            _ => (settings.inquire_every, None),
+        };
+        cx.set(alarm, every);
+        self.submit(command, cx);
+        if let (Alarm::Inquire, true, Some(leader)) = (alarm, is_open, self.leader()) {
+            self.send(leader.node, Body::Inquire, cx);
+        }
+    }
+
+    fn submit(&mut self, command: Option<Command>, cx: &mut Cx<'_>) {
+        let Some(command) = command else { return };
+        if !self.client.submit(command, cx.now) {
+            let value = crate::client::QUEUE_MAX as u64;
+            self.report(What::Overflow { limit: "client queue".into(), value }, cx);
+        }
+        self.send_fresh(cx);
+    }
+
+    fn send_fresh(&mut self, cx: &mut Cx<'_>) {
+        while let Some(request) = self.client.fresh() {
+            if request.command != Command::Open {
+                let operation = Operation::from(&request.command);
+                self.report(What::Asked { request: request.id, operation }, cx);
+            }
+            self.route(request, cx);
+            cx.set(Alarm::Resend, self.settings.resend);
+        }
+    }
+
+    /// Sends all that is under way, to whoever leads now.
+    pub(crate) fn resend(&mut self, cx: &mut Cx<'_>) {
+        for request in self.client.unanswered() {
+            self.route(request, cx);
+        }
+        self.send_fresh(cx);
+        if self.client.is_busy() {
+            cx.set(Alarm::Resend, self.settings.resend);
+        }
+    }
+
+    /// To the leader. A request that has none now is sent as soon as there is one.
+    fn route(&mut self, request: Request, cx: &mut Cx<'_>) {
+        // It may be this peer: what was under way when it became the trader, it serves like any
+        // other's.
+        if let Some(leader) = self.leader() {
+            self.send(leader.node, Body::Request(request), cx);
+        }
+    }
+
+    fn answered(&mut self, id: RequestId, outcome: Outcome, cx: &mut Cx<'_>) {
+        for resolution in self.client.answered(id, outcome, cx.now) {
+            match resolution {
+                Resolution::Answered { id, command, outcome, took } => {
+                    let operation = Operation::from(&command);
+                    let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+                    let known = outcome.clone();
+                    self.report(What::Answered { request: id, operation, outcome, took_ns }, cx);
+                    self.go_on(&command, Some(&known), cx);
+                }
+                Resolution::InDoubt { id, command } => {
+                    let operation = Operation::from(&command);
+                    self.report(What::Abandoned { request: id, operation }, cx);
+                    self.go_on(&command, None, cx);
+                }
+            }
+        }
+        self.send_fresh(cx);
+        if !self.client.is_busy() {
+            cx.clear(Alarm::Resend);
+        }
+    }
+
+    fn go_on(&mut self, command: &Command, outcome: Option<&Outcome>, cx: &mut Cx<'_>) {
+        match command {
+            Command::Buy(order) => {
+                self.buying = false;
+                match self.buyer.answered(order, outcome, cx.random) {
+                    Next::Buy => self.buy(cx),
+                    Next::Think(time) if time.is_zero() => self.buy(cx),
+                    Next::Think(time) => cx.set(Alarm::Think, time),
+                    Next::Stop => self.role = Role { buys: false, ..self.role },
+                }
+            }
+            Command::Deposit(offer) => {
+                self.seller.answered(offer, outcome);
+                self.restock(cx);
+            }
+            Command::Open | Command::Withdraw { .. } => {}
+        }
+    }
+
+    fn noticed(&mut self, standing: Standing, sale: Option<Sale>, cx: &mut Cx<'_>) {
+        if !self.seller.learn(standing) {
+            return;
+        }
+        if let Some(Sale { good, quantity, earned }) = sale {
+            let (amount, total) = (earned, standing.earned);
+            self.report(What::Earned { good, quantity, amount, total }, cx);
+        }
+        self.restock(cx);
+    }
+
+    fn restock(&mut self, cx: &mut Cx<'_>) {
+        if self.role.sells && self.may_act() && self.seller.is_sold_out() {
+            let command = self.seller.stock_up(self.clock.clone(), cx.random);
+            self.submit(command, cx);
+        }
+    }
+}
+
+/// Messages of the market.
+impl Peer {
+    pub(crate) fn trade(&mut self, from: NodeId, trade: Trade, cx: &mut Cx<'_>) {
+        if let (Some(mine), Some(theirs)) = (&mut self.clock, &trade.clock) {
+            mine.merge(theirs);
+        }
+        match trade.body {
+            // Nobody asks in another one's name.
+            Body::Request(request) if request.id.client.party != party(from) => {}
+            Body::Request(request) => {
+                let clock = trade.clock;
+                self.accept(Queued { from, request, clock }, cx);
+            }
+            Body::Answer { id, outcome, .. } => self.answered(id, outcome, cx),
+            Body::Inquire => {
+                if self.trader.epoch().is_some() {
+                    let standing = self.trader.standing(party(from));
+                    self.send(from, Body::Notice { standing, sale: None }, cx);
+                }
+            }
+            Body::Notice { standing, sale } => self.noticed(standing, sale, cx),
+        }
+    }
+
+    pub(crate) fn send(&mut self, to: NodeId, body: Body, cx: &mut Cx<'_>) {
+        if let Some(clock) = &mut self.clock {
+            clock.tick(self.me);
+        }
+        let after = match body {
+            Body::Request(_) | Body::Inquire => After::Own,
+            Body::Answer { .. } | Body::Notice { .. } => After::All,
+        };
+        let message = Message::Trade(Trade { clock: self.clock.clone(), body });
+        cx.send_after(after, Destination::One(to), message);
+    }
+}

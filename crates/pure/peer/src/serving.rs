@@ -1,0 +1,191 @@
+//! What a peer does while it trades: takes the market over, serves requests, and resigns.
+
+use std::time::Duration;
+
+use groupcast::leadership::{self, Stepped};
+use machine::{Epoch, Input, Journal, NodeId};
+use market::{Act, Applied, Command, Good, Money, Outcome, Request};
+
+use crate::event::What;
+use crate::message::{Body, Record, Sale, Snapshot};
+use crate::party;
+use crate::peer::{Alarm, Cx, Peer};
+use crate::settings::Role;
+use crate::trader::Queued;
+
+impl Peer {
+    pub(crate) fn start_trading(&mut self, epoch: Epoch, cx: &mut Cx<'_>) {
+        let Some(kernel) = self.trader.claimed(epoch) else { return };
+        let shipped_before = kernel.totals().units.shipped;
+        cx.snapshot(Journal::Common, Snapshot::Market(Box::new(kernel)));
+        self.report_trade(What::Trading { epoch, shipped_before }, cx);
+        let settings = self.trader.settings();
+        if !settings.resign_quantum.is_zero() {
+            cx.set(Alarm::Quantum, settings.resign_quantum);
+        }
+        cx.set(Alarm::Expire, settings.session_idle / 4);
+        // What waited while the market was being taken over is served first.
+        self.serve_queue(cx);
+    }
+
+    pub(crate) fn stop_trading(&mut self, why: Stepped, cx: &mut Cx<'_>) {
+        self.trader.stop();
+        for alarm in [Alarm::Quantum, Alarm::Expire, Alarm::Serve] {
+            cx.clear(alarm);
+        }
+        if why == Stepped::Resigned && self.settings.return_as_random {
+            let buys = cx.random.chance(0.5);
+            self.role = Role { buys, sells: !buys };
+        }
+    }
+
+    pub(crate) fn accept(&mut self, queued: Queued, cx: &mut Cx<'_>) {
+        if !self.trader.must_queue() {
+            return self.serve(queued.from, queued.request, cx);
+        }
+        if !self.trader.enqueue(queued) {
+            let value = self.settings.trader.pending_max as u64;
+            return self.report(What::Overflow { limit: "pending requests".into(), value }, cx);
+        }
+        if self.trader.epoch().is_some() {
+            // At once, but after the other inputs of this turn: they make up a batch.
+            cx.set(Alarm::Serve, Duration::ZERO);
+        }
+    }
+
+    pub(crate) fn serve_queue(&mut self, cx: &mut Cx<'_>) {
+        for queued in self.trader.take_queue() {
+            self.serve(queued.from, queued.request, cx);
+        }
+    }
+
+    /// Serves a request; without effect at a peer that does not trade (its sender sends it again
+    /// to whoever does).
+    fn serve(&mut self, from: NodeId, request: Request, cx: &mut Cx<'_>) {
+        let (Some(epoch), id) = (self.trader.epoch(), request.id) else { return };
+        let good = good_of(&request.command);
+        let Some(applied) = self.apply(Act::Request(request.clone()), cx) else { return };
+        self.tell(epoch, &request, good, &applied, cx);
+        let outcome = applied.outcome;
+        let sales = if applied.repeated { Vec::new() } else { sales_of(&outcome) };
+        self.send(from, Body::Answer { epoch, id, outcome }, cx);
+        for (seller, sale) in sales {
+            let standing = self.trader.standing(party(seller));
+            self.send(seller, Body::Notice { standing, sale: Some(sale) }, cx);
+        }
+        if self.trader.has_sold_enough() {
+            // When the rest of this turn's requests are served.
+            cx.set(Alarm::Quantum, Duration::ZERO);
+        }
+    }
+
+    fn apply(&mut self, act: Act, cx: &mut Cx<'_>) -> Option<Applied> {
+        let draw = cx.random.next_u64();
+        let served = self.trader.serve(party(self.me), cx.now.as_millis(), draw, act)?;
+        if let Some(entry) = served.entry {
+            cx.persist(Journal::Common, Record::Entry(entry));
+        }
+        if let Some(kernel) = self.trader.due_snapshot() {
+            cx.snapshot(Journal::Common, Snapshot::Market(Box::new(kernel)));
+        }
+        Some(served.applied)
+    }
+
+    /// Reports what came of a request.
+    fn tell(
+        &mut self,
+        epoch: Epoch,
+        request: &Request,
+        good: Option<Good>,
+        applied: &Applied,
+        cx: &mut Cx<'_>,
+    ) {
+        let (id, party) = (request.id, request.id.client.party);
+        let what = match (&applied.outcome, &request.command) {
+            _ if applied.repeated => What::Repeated { epoch, request: id },
+            (Outcome::Bought(receipt), _) => {
+                What::Sold { epoch, request: id, receipt: receipt.clone(), buyer: party }
+            }
+            (Outcome::Deposited { lot }, Command::Deposit(offer)) => What::Deposited {
+                epoch,
+                request: id,
+                seller: party,
+                good: offer.good.clone(),
+                quantity: offer.quantity,
+                unit_price: offer.unit_price,
+                lot: *lot,
+            },
+            (Outcome::Withdrawn { good, quantity }, Command::Withdraw { lot }) => What::Withdrawn {
+                epoch,
+                request: id,
+                seller: party,
+                good: good.clone(),
+                quantity: *quantity,
+                lot: *lot,
+            },
+            (Outcome::Refused(refusal), _) => {
+                let Some(good) = good else { return };
+                What::Refused { epoch, request: id, good, refusal: *refusal }
+            }
+            _ => return,
+        };
+        self.report_trade(what, cx);
+    }
+
+    pub(crate) fn consider_resigning(&mut self, cx: &mut Cx<'_>) {
+        let settings = self.trader.settings();
+        if self.trader.epoch().is_none() {
+            return;
+        }
+        if !settings.resign_quantum.is_zero() {
+            cx.set(Alarm::Quantum, settings.resign_quantum);
+        }
+        let wants_to =
+            self.trader.has_sold_enough() || cx.random.chance(settings.resign_probability);
+        if wants_to && !self.is_winding_down {
+            self.lead_input(Input::Command(leadership::Command::Resign), cx);
+        }
+    }
+
+    pub(crate) fn expire_sessions(&mut self, cx: &mut Cx<'_>) {
+        let idle = self.trader.settings().session_idle;
+        let Some(epoch) = self.trader.epoch() else { return };
+        let idle_ms = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
+        cx.set(Alarm::Expire, idle / 4);
+        let applied = self.apply(Act::ExpireSessions { idle_ms }, cx);
+        if let Some(Applied { outcome: Outcome::Expired { sessions }, .. }) = applied
+            && sessions > 0
+        {
+            self.report_trade(What::SessionsExpired { epoch, sessions }, cx);
+        }
+    }
+}
+
+fn good_of(command: &Command) -> Option<Good> {
+    match command {
+        Command::Buy(order) => Some(order.good.clone()),
+        Command::Deposit(offer) => Some(offer.good.clone()),
+        Command::Open | Command::Withdraw { .. } => None,
+    }
+}
+
+/// What each seller sold.
+fn sales_of(outcome: &Outcome) -> Vec<(NodeId, Sale)> {
+    let Outcome::Bought(receipt) = outcome else { return Vec::new() };
+    let mut sales: Vec<(NodeId, Sale)> = Vec::with_capacity(receipt.fills.len());
+    for fill in &receipt.fills {
+        let Ok(seller) = u32::try_from(fill.seller.0).map(NodeId) else { continue };
+        match sales.iter_mut().find(|(other, _)| *other == seller) {
+            Some((_, sale)) => {
+                sale.quantity += fill.quantity;
+                sale.earned = Money(sale.earned.0 + fill.earned.0);
+            }
+            None => {
+                let good = receipt.good.clone();
+                let (quantity, earned) = (fill.quantity, fill.earned);
+                sales.push((seller, Sale { good, quantity, earned }));
+            }
+        }
+    }
+    sales
+}
