@@ -12,6 +12,8 @@ use crate::exit;
 
 /// How many lines of a failing world's trace are shown.
 const TRACE_LINES_SHOWN: usize = 60;
+/// How much of each: a line an event, on any terminal. `--trace` prints all of it.
+const TRACE_LINE_CHARS: usize = 150;
 
 /// What `bazaar sim` is told.
 #[derive(Debug, Clone, clap::Args)]
@@ -147,7 +149,11 @@ fn explain(failure: &Failure, args: &SimArgs) -> String {
     let lines: Vec<&str> = outcome.trace.lines().collect();
     let shown = &lines[lines.len().saturating_sub(TRACE_LINES_SHOWN)..];
     let (seed, next) = (outcome.seed, outcome.seed + 1);
-    let mut text = shown.join("\n");
+    let shown = shown.iter().map(|line| match line.char_indices().nth(TRACE_LINE_CHARS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => (*line).to_owned(),
+    });
+    let mut text = shown.collect::<Vec<_>>().join("\n");
     if let Some(violation) = &outcome.violation {
         let _ = write!(
             text,

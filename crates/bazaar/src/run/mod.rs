@@ -16,7 +16,7 @@ use host::clock::monotonic_ns;
 use view::Verdict;
 
 use crate::exit;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, ScenarioError};
 pub use outcome::{Outcome, market, read};
 pub use processes::Processes;
 
@@ -63,15 +63,24 @@ impl RunArgs {
     ///
     /// # Errors
     /// All that is wrong with it, with places.
-    pub fn resolve(&self) -> Result<Scenario, crate::scenario::ScenarioError> {
+    pub fn resolve(&self) -> Result<Scenario, ScenarioError> {
+        Scenario::resolve(self.preset(), self.scenario.as_deref(), &self.all_sets())
+    }
+
+    fn resolve_to_run(&self) -> Result<Scenario, ScenarioError> {
+        Scenario::resolve_to_run(self.preset(), self.scenario.as_deref(), &self.all_sets())
+    }
+
+    fn preset(&self) -> &str {
+        self.preset.as_deref().unwrap_or("market")
+    }
+
+    fn all_sets(&self) -> Vec<String> {
         let mut sets = self.sets.clone();
         sets.extend(self.seed.map(|seed| format!("seed={seed}")));
         sets.extend(self.duration.iter().map(|text| format!("run.duration={text}")));
         sets.extend(self.transport.iter().map(|text| format!("run.transport={text}")));
-        let preset = self.preset.as_deref().unwrap_or("market");
-        let scenario = Scenario::resolve(preset, self.scenario.as_deref(), &sets)?;
-        scenario.check_ports()?;
-        Ok(scenario)
+        sets
     }
 }
 
@@ -80,7 +89,7 @@ impl RunArgs {
 /// # Errors
 /// The scenario is wrong, or the processes cannot be started or fail.
 pub fn command(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let scenario = args.resolve()?;
+    let scenario = args.resolve_to_run()?;
     let directory = new_directory(args.out.as_deref()).map_err(exit::Unusable)?;
     let talk = Talk { quiet: args.quiet, terminal: std::io::stderr().is_terminal() };
     talk.say(&format!(

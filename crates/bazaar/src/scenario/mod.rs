@@ -102,20 +102,40 @@ impl Scenario {
         sets: &[String],
     ) -> Result<Self, ScenarioError> {
         let file = file.map(layers::read_file).transpose()?;
-        Self::resolve_layers(preset, file, sets)
+        Self::resolve_layers(preset, file, sets).map(|(scenario, _)| scenario)
+    }
+
+    /// Reads a scenario that is about to be run: its addresses must be free to be listened on now.
+    ///
+    /// # Errors
+    /// As [`Scenario::resolve`]; also if a port is in use, or the host is no address of this
+    /// machine. Nothing is left open.
+    pub fn resolve_to_run(
+        preset: &str,
+        file: Option<&Path>,
+        sets: &[String],
+    ) -> Result<Self, ScenarioError> {
+        let file = file.map(layers::read_file).transpose()?;
+        let (scenario, tree) = Self::resolve_layers(preset, file, sets)?;
+        ports::check(&scenario.run).map_err(|problem| {
+            let place = tree.find(&problem.key).map(|node| node.place.clone());
+            Problem { place, ..problem }
+        })?;
+        Ok(scenario)
     }
 
     fn resolve_layers(
         preset: &str,
         file: Option<Place>,
         sets: &[String],
-    ) -> Result<Self, ScenarioError> {
+    ) -> Result<(Self, tree::Node), ScenarioError> {
         let tree = layers::merge(preset, file, sets)?;
         let mut problems = Problems::default();
         let cursor = Cursor { path: String::new(), node: &tree };
         let scenario = Self::read(&cursor, &mut problems);
         let scenario = problems.finish(scenario)?;
-        check::check(&scenario, &tree).finish(Some(scenario))
+        let scenario = check::check(&scenario, &tree).finish(Some(scenario))?;
+        Ok((scenario, tree))
     }
 
     /// The scenario as TOML, with every key and its comment. Resolving it gives an equal scenario.
@@ -130,13 +150,5 @@ impl Scenario {
     /// The name of every preset, and what it is, in a line.
     pub fn presets() -> Vec<(&'static str, &'static str)> {
         preset::all()
-    }
-
-    /// Checks that the addresses of this scenario can be listened on now.
-    ///
-    /// # Errors
-    /// A port is in use, or the host is no address of this machine. Nothing is left open.
-    pub fn check_ports(&self) -> Result<(), ScenarioError> {
-        Ok(ports::check(&self.run)?)
     }
 }

@@ -11,7 +11,7 @@ use super::*;
 fn resolve(file: &str, sets: &[&str]) -> Result<Scenario, ScenarioError> {
     let file = layers::file("a.toml".to_owned(), file.to_owned());
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    Scenario::resolve_layers("market", Some(file), &sets)
+    Scenario::resolve_layers("market", Some(file), &sets).map(|(scenario, _)| scenario)
 }
 
 fn problems(file: &str, sets: &[&str]) -> Vec<String> {
@@ -78,7 +78,7 @@ fn the_last_layer_that_names_a_preset_says_which() {
     let file = |text: &str| Some(layers::file("a.toml".to_owned(), text.to_owned()));
     let set = ["preset=market".to_owned()];
     let resolve = |file, sets: &[String]| {
-        let scenario = Scenario::resolve_layers("trading-post-udp", file, sets).unwrap();
+        let scenario = Scenario::resolve_layers("trading-post-udp", file, sets).unwrap().0;
         (scenario.preset, scenario.run.transport)
     };
     let market = ("market".to_owned(), Transport::Tcp);
@@ -168,26 +168,29 @@ fn a_file_that_cannot_be_read_is_an_error_with_its_path() {
 
 #[test]
 fn a_port_in_use_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.toml");
     let with = |port: u16, transport: &str| {
-        let (port, transport) =
-            (format!("run.base_port={port}"), format!("run.transport={transport}"));
-        resolve("", &[&port, &transport, "run.peers=3"]).unwrap()
+        let text = format!("[run]\npeers = 3\nbase_port = {port}\ntransport = \"{transport}\"\n");
+        std::fs::write(&file, text).unwrap();
+        Scenario::resolve_to_run("market", Some(&file), &[])
     };
-    assert_eq!(with(0, "udp").check_ports().map_err(|error| error.to_string()), Ok(()));
+    assert!(with(0, "udp").is_ok());
 
     let stream = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = stream.local_addr().unwrap().port();
     assert_eq!(
-        with(port, "tcp").check_ports().unwrap_err().problems[0].to_string(),
+        with(port, "tcp").unwrap_err().problems[0].to_string(),
         format!(
-            "run.base_port = {port}: TCP port {port} of 127.0.0.1 is in use by another program; \
-             give another port, of which the next 3 are free too, or 0"
+            "{}:3:13: run.base_port = {port}: TCP port {port} of 127.0.0.1 is in use by another \
+             program; give another port, of which the next 3 are free too, or 0",
+            file.display()
         )
     );
     // A datagram socket is in the way of datagrams only.
     let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = datagrams.local_addr().unwrap().port();
-    let shown = with(port, "udp").check_ports().unwrap_err().to_string();
+    let shown = with(port, "udp").unwrap_err().to_string();
     assert!(shown.contains(&format!("port {port} of 127.0.0.1 is in use")), "{shown}");
 }
 
