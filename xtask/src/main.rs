@@ -25,6 +25,7 @@ Exit codes: 0 all is well, 1 a check failed or could not run, 2 wrong usage.
 /// line of all.
 const TESTS: &[&[&str]] = &[
     &["test", "--workspace", "--release"],
+    &["test", "--release", "--package", "groupcast", "--features", "planted", "--tests"],
     &["test", "--release", "--package", "sim", "--features", "planted", "--tests"],
 ];
 

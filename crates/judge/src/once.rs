@@ -58,7 +58,14 @@ fn check_request(request: RequestId, story: &Story<'_>) -> Result<(), String> {
 /// What the client was told is what the trader did.
 fn check_answer(request: RequestId, story: &Story<'_>) -> Result<(), String> {
     let Some((told, outcome)) = story.answered.first() else { return Ok(()) };
+    let refused = story.refused.iter().find(|(_, refusal)| refusal.is_remembered());
     let did = match outcome {
+        Outcome::Refused(said) if phase(outcome) == Phase::Fail => {
+            let other = refused.filter(|(_, did)| said.is_remembered() && *did != said);
+            executions(story).first().map(|(at, _)| *at).or(other.map(|(at, _)| *at))
+        }
+        Outcome::Refused(_) => None,
+        _ if refused.is_some() => refused.map(|(at, _)| *at),
         Outcome::Bought(receipt) => {
             story.sold.first().filter(|(_, sold)| *sold != receipt).map(|(at, _)| *at)
         }
@@ -69,8 +76,7 @@ fn check_answer(request: RequestId, story: &Story<'_>) -> Result<(), String> {
             let told = (good, *quantity);
             story.withdrawn.first().filter(|(_, given)| *given != told).map(|(at, _)| *at)
         }
-        refused if phase(refused) == Phase::Fail => executions(story).first().map(|(at, _)| *at),
-        _ => None,
+        Outcome::Opened | Outcome::Expired { .. } => None,
     };
     match did {
         Some(did) => Err(format!(

@@ -13,6 +13,9 @@ const TOGETHER_WITHIN: Duration = Duration::from_secs(30);
 /// How long what is under way may take to be answered.
 const DONE_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long the last writes may take: longer than a slow disk does.
+const QUIET: Duration = Duration::from_secs(3);
+
 pub(crate) fn phase(market: &mut MarketWorld) {
     let healed = market.world.now();
     if !until(market, healed + TOGETHER_WITHIN, |market| is_together(market, healed)) {
@@ -28,7 +31,7 @@ pub(crate) fn phase(market: &mut MarketWorld) {
         return fail(market, "all that is under way ends", describe(market, healed));
     }
     // The last writes reach the disk, and an election that was under way ends.
-    let quiet = market.world.now() + Duration::from_secs(1);
+    let quiet = market.world.now() + QUIET;
     until(market, quiet, |_| false);
     until(market, quiet + DONE_WITHIN, |market| market.trader().is_some());
     finish(market);
@@ -52,10 +55,13 @@ fn is_together(market: &MarketWorld, since: Instant) -> bool {
     let Some(trader) = market.trader() else { return false };
     let epoch =
         market.peers().find(|(node, _)| *node == trader).and_then(|(_, peer)| peer.leader());
-    market.peers().all(|(node, peer)| {
-        let served = || market.watch.last_answer.get(&node).is_some_and(|&at| at > since);
-        peer.leader() == epoch && (node == trader || !peer.is_buyer() || served())
-    })
+    // A buyer may find nobody but itself to buy from, but the market sells.
+    let sells = market.watch.last_sale.is_some_and(|at| at > since);
+    sells
+        && market.peers().all(|(node, peer)| {
+            let served = || market.watch.last_answer.get(&node).is_some_and(|&at| at > since);
+            peer.leader() == epoch && (node == trader || !peer.is_buyer() || served())
+        })
 }
 
 fn describe(market: &MarketWorld, since: Instant) -> String {

@@ -165,6 +165,16 @@ impl MarketWorld {
                 self.watch.hold("each machine's own", now, machine.check());
             }
             self.watch.after_step(now, self.world.common().chain());
+            self.watch_promise(node);
+        }
+    }
+
+    /// What a voter promised durably, no later life of it may have forgotten.
+    fn watch_promise(&mut self, node: NodeId) {
+        let now = self.world.now();
+        if let Some(peer) = self.world.machine(node).and_then(Node::peer) {
+            let is_durable = self.world.has_own_writes_done(node);
+            self.watch.promised(now, node, peer.promised(), is_durable);
         }
     }
 
@@ -210,6 +220,11 @@ impl MarketWorld {
             Fault::Pause(node) => self.world.pause(*node),
             Fault::Slow(node, by) => self.world.network.slow(*node, *by),
             Fault::Loss(percent) => self.world.network.links.loss = *percent as f64 / 100.0,
+            Fault::Flap(node) => self.flap(*node),
+            Fault::SlowDisk => {
+                let node = self.victim(trader)?;
+                self.world.slow_disk(Some(node), SLOW_DISK);
+            }
             Fault::Resign => {
                 let node = self.victim(trader)?;
                 self.world.command(node, peer::Command::Resign);
@@ -229,7 +244,9 @@ impl MarketWorld {
             Fault::Pause(node) => self.world.resume(node),
             Fault::Slow(node, _) => self.world.network.slow(node, Duration::ZERO),
             Fault::Loss(_) => self.world.network.links.loss = self.swarm.links.loss,
-            Fault::CrashTrader | Fault::PauseTrader | Fault::Resign => {}
+            Fault::SlowDisk => self.world.slow_disk(None, SLOW_DISK),
+            // Its connections return below.
+            Fault::Flap(_) | Fault::CrashTrader | Fault::PauseTrader | Fault::Resign => {}
         }
         self.world.reconnect();
     }
@@ -247,6 +264,15 @@ impl MarketWorld {
         let free: Vec<NodeId> =
             (1..=self.options.peers).map(NodeId).filter(|node| !taken.contains(node)).collect();
         wanted.filter(|node| !taken.contains(node)).or_else(|| self.random.pick(&free).copied())
+    }
+
+    /// Drops each of a node's connections with a chance of a half.
+    fn flap(&mut self, node: NodeId) {
+        for other in (1..=self.options.peers).map(NodeId) {
+            if other != node && self.random.chance(0.5) {
+                self.world.drop_connection(node, other);
+            }
+        }
     }
 
     fn cut(&mut self, side: &BTreeSet<NodeId>, both_ways: bool, cut: bool) {
@@ -278,6 +304,8 @@ impl MarketWorld {
 }
 
 const DIRECTORY: NodeId = NodeId(0);
+/// Longer than any limit of the protocols: a disk that hangs now and then.
+const SLOW_DISK: Duration = Duration::from_secs(2);
 /// A commission that needs rounding on most sales.
 const RULES: Rules = Rules { commission_basis_points: 1_250, choice: SellerChoice::Random };
 

@@ -28,9 +28,16 @@ pub enum Fault {
     Slow(NodeId, Duration),
     /// This many percent of all messages are lost.
     Loss(u64),
+    /// The node's connections to some others drop, though both ends are up; they return after.
+    Flap(NodeId),
+    /// Writes of the trader of that moment take up to two seconds.
+    SlowDisk,
     /// The trader of that moment is asked to resign.
     Resign,
 }
+
+/// How many kinds of fault a seed can draw.
+const DRAWS: u64 = 11;
 
 impl Fault {
     /// The kind, in a word.
@@ -42,6 +49,8 @@ impl Fault {
             Self::Pause(_) | Self::PauseTrader => "pause",
             Self::Slow(..) => "slow node",
             Self::Loss(_) => "loss burst",
+            Self::Flap(_) => "flapping links",
+            Self::SlowDisk => "slow disk",
             Self::Resign => "resignation",
         }
     }
@@ -111,8 +120,8 @@ impl Swarm {
             loss: if lossy { random.unit() * 0.05 } else { 0.0 },
             duplication: if random.chance(0.5) { random.unit() * 0.05 } else { 0.0 },
         };
-        let kinds: Vec<u64> = (0..9).filter(|_| random.chance(0.5)).collect();
-        let kinds = if kinds.is_empty() { vec![random.below(9)] } else { kinds };
+        let kinds: Vec<u64> = (0..DRAWS).filter(|_| random.chance(0.5)).collect();
+        let kinds = if kinds.is_empty() { vec![random.below(DRAWS)] } else { kinds };
         let count = random.between(FAULTS_MIN, FAULTS_MAX);
         let mut faults: Vec<Planned> = (0..count)
             .map(|_| {
@@ -152,6 +161,8 @@ fn draw(kind: u64, peers: u32, random: &mut Random) -> Fault {
         5 => Fault::PauseTrader,
         6 => Fault::Slow(any(random), Duration::from_millis(random.between(5, 300))),
         7 => Fault::Loss(random.between(10, 60)),
+        8 => Fault::Flap(any(random)),
+        9 => Fault::SlowDisk,
         _ => Fault::Resign,
     }
 }
@@ -185,7 +196,7 @@ mod tests {
             .flat_map(|seed| Swarm::from_seed(seed, 10).faults)
             .map(|planned| planned.fault.kind())
             .collect();
-        assert_eq!(kinds.len(), 7, "{kinds:?}");
+        assert_eq!(kinds.len(), 9, "{kinds:?}");
     }
 
     #[test]

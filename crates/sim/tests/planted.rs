@@ -27,5 +27,7 @@ fn a_confirmed_sale_that_was_not_journaled_is_found() {
 
 #[test]
 fn a_repeated_request_that_was_applied_twice_is_found() {
-    assert_eq!(found(Planted::ForgetfulSessions), "exactly once");
+    // Whichever looks first: the receipt differs from the first one, and from the journal's.
+    let either = ["exactly once", "every confirmed answer survives"];
+    assert!(either.contains(&found(Planted::ForgetfulSessions).as_str()));
 }

@@ -44,7 +44,7 @@ fn no_world_of_a_fixed_set_breaks_and_each_is_worth_its_time() {
     assert!(totals.virtual_time_min.unwrap().as_secs() >= 60, "{totals:?}");
     assert!(totals.sold_min.unwrap() >= 500, "{totals:?}");
     assert!(totals.faults_min.unwrap() >= 3, "{totals:?}");
-    assert_eq!(totals.faults.len(), 7, "every kind of fault came: {totals:?}");
+    assert_eq!(totals.faults.len(), 9, "every kind of fault came: {totals:?}");
     assert!(totals.repeated > 0 && totals.in_doubt > 0, "rare things happened: {totals:?}");
 }
 
@@ -59,9 +59,10 @@ fn no_fresh_world_breaks() {
 
 #[test]
 fn markets_of_other_sizes_hold() {
-    for peers in [3, 4, 25] {
+    // In a small group each vote counts, so that a bug in the fence shows there first.
+    for (peers, seeds) in [(3, 1500), (4, 500), (5, 500), (25, 20)] {
         let options = Options { peers, ..Options::default() };
-        let (_, failure) = run_seeds(0..30, threads(), &options, |_| {});
+        let (_, failure) = run_seeds(0..seeds, threads(), &options, |_| {});
         let violation = failure.map(|failure| (failure.outcome.seed, failure.outcome.violation));
         assert_eq!(violation, None, "{peers} peers");
     }

@@ -155,8 +155,9 @@ pub fn conduct(
     let seconds = processes.now_ns() as f64 / 1e9;
     processes.resume_all()?;
     processes.wind_down(WIND_DOWN_LIMIT)?;
+    let origin_unix_ns = processes.origin_unix_ns();
     let events = processes.end()?;
-    outcome::finish(scenario, directory, events, seconds)
+    outcome::finish(scenario, directory, events, seconds, origin_unix_ns)
 }
 
 pub(crate) fn nanos(duration: Duration) -> u64 {

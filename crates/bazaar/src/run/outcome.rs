@@ -31,12 +31,13 @@ pub(super) fn finish(
     directory: &Path,
     events: Vec<Event>,
     seconds: f64,
+    origin_unix_ns: u64,
 ) -> anyhow::Result<Outcome> {
     write_lines(&directory.join("events.jsonl"), &events)?;
     let history = history::from_events(&events);
     let file = create(&directory.join("history.jsonl"))?;
     history::write(file, &history).context("cannot write history.jsonl")?;
-    for (name, text) in view::texts(&events, unix_ns_at_origin(seconds)) {
+    for (name, text) in view::texts(&events, origin_unix_ns) {
         let place = directory.join(format!("{name}.txt"));
         fs::write(&place, text).with_context(|| format!("cannot write {}", place.display()))?;
     }
@@ -118,13 +119,6 @@ fn create(place: &Path) -> anyhow::Result<BufWriter<File>> {
 fn write_lines(place: &Path, events: &[Event]) -> anyhow::Result<()> {
     let written = view::lines::write(create(place)?, events);
     written.with_context(|| format!("cannot write {}", place.display()))
-}
-
-/// The wall clock at the moment at which the run began.
-fn unix_ns_at_origin(seconds: f64) -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let run = std::time::Duration::from_secs_f64(seconds.max(0.0));
-    now.map_or(0, |now| super::nanos(now.saturating_sub(run)))
 }
 
 /// Who is there and who talks to whom.

@@ -33,6 +33,8 @@ pub struct Processes {
     directory: PathBuf,
     peers: u32,
     origin_ns: u64,
+    /// The wall clock then.
+    origin_unix_ns: u64,
     cluster: u64,
     directory_address: String,
     children: Children,
@@ -60,6 +62,7 @@ impl Processes {
             directory: directory.to_owned(),
             peers: scenario.run.peers,
             origin_ns: monotonic_ns(),
+            origin_unix_ns: unix_ns(),
             cluster: host::entropy::seed().context("cannot draw the tag of the run")?,
             directory_address: String::new(),
             children: Children::default(),
@@ -81,6 +84,11 @@ impl Processes {
     /// Nanoseconds since the run began.
     pub fn now_ns(&self) -> u64 {
         monotonic_ns().saturating_sub(self.origin_ns)
+    }
+
+    /// The wall clock at the moment at which the run began, in nanoseconds since 1970.
+    pub fn origin_unix_ns(&self) -> u64 {
+        self.origin_unix_ns
     }
 
     /// How it goes.
@@ -275,6 +283,11 @@ impl Processes {
         }
         Ok(view::merge(files))
     }
+}
+
+fn unix_ns() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, nanos)
 }
 
 /// What a process said before it ended.

@@ -87,6 +87,35 @@ fn a_client_told_something_else() {
 }
 
 #[test]
+fn a_client_told_that_it_bought_what_was_refused() {
+    let mut run = small().finish();
+    let sold = at(&run, is_sold);
+    let What::Sold { epoch, request, .. } = run.events[sold].what else { panic!() };
+    let refusal = Refusal::OutOfStock { left: 0 };
+    run.events[sold].what = What::Refused { epoch, request, good: good("fish"), refusal };
+    let evidence = format!(
+        "the client of request 3.1.1 was told something else than the trader did, at line {} and \
+         line {} of events.jsonl",
+        sold + 1,
+        sold + 2
+    );
+    assert_broken(&run, ONCE, &evidence);
+    // Refused it was, but for another reason.
+    if let What::Answered { outcome, .. } = &mut run.events[sold + 1].what {
+        *outcome = Outcome::Refused(Refusal::OnlyOwnGoods);
+    }
+    assert_broken(&run, ONCE, &evidence);
+    if let What::Answered { outcome, .. } = &mut run.events[sold + 1].what {
+        *outcome = Outcome::Refused(refusal);
+    }
+    let finding = finding(&run, ONCE);
+    assert!(
+        finding.evidence.starts_with("units of fish shipped: the final market has 7"),
+        "{finding}"
+    );
+}
+
+#[test]
 fn a_number_given_to_two_requests() {
     let mut run = small().finish();
     let asked = at(&run, |what| matches!(what, What::Asked { .. }));

@@ -60,9 +60,11 @@ impl Peer {
 
     fn submit(&mut self, command: Option<Command>, cx: &mut Cx<'_>) {
         let Some(command) = command else { return };
-        if !self.client.submit(command, cx.now) {
+        if !self.client.submit(command.clone(), cx.now) {
             let value = crate::client::QUEUE_MAX as u64;
             self.report(What::Overflow { limit: "client queue".into(), value }, cx);
+            // It was never asked: whoever wanted it goes on as after any other failure.
+            self.go_on(&command, None, cx);
         }
         self.send_fresh(cx);
     }
@@ -172,14 +174,30 @@ impl Peer {
                 let clock = trade.clock;
                 self.accept(Queued { from, request, clock }, cx);
             }
-            Body::Answer { id, outcome, .. } => self.answered(id, outcome, cx),
+            Body::Answer { epoch, id, outcome } => {
+                // What no journal holds counts only while the one that says so leads: one that was
+                // deposed knows nothing of sessions that were opened since.
+                let holds = match &outcome {
+                    Outcome::Refused(refusal) => {
+                        refusal.is_remembered() || self.leader() == Some(epoch)
+                    }
+                    _ => true,
+                };
+                if epoch.node == from && holds {
+                    self.answered(id, outcome, cx);
+                }
+            }
             Body::Inquire => {
                 if self.trader.epoch().is_some() {
                     let standing = self.trader.standing(party(from));
                     self.send(from, Body::Notice { standing, sale: None }, cx);
                 }
             }
-            Body::Notice { standing, sale } => self.noticed(standing, sale, cx),
+            Body::Notice { standing, sale } => {
+                if self.leader().is_some_and(|leader| leader.node == from) {
+                    self.noticed(standing, sale, cx);
+                }
+            }
         }
     }
 

@@ -143,6 +143,11 @@ impl Peer {
         self.leadership.epoch()
     }
 
+    /// The highest epoch that this peer promised as a voter.
+    pub fn promised(&self) -> Epoch {
+        self.leadership.promised().0
+    }
+
     /// The trader's side of this peer.
     pub fn trader(&self) -> &Trader {
         &self.trader

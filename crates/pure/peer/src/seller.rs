@@ -89,6 +89,8 @@ impl Seller {
                 self.standing = Some(standing);
                 true
             }
+            // Whether it counts the first deposit already cannot be told. It will be told again.
+            None if self.under_way > 0 => false,
             None => {
                 self.known_deposited = standing.deposited.saturating_sub(self.taken);
                 self.standing = Some(standing);
@@ -102,7 +104,8 @@ impl Seller {
         self.settings.restock_at_zero
             && self.under_way == 0
             && self.standing.is_some_and(|standing| {
-                standing.left == 0 && standing.deposited >= self.known_deposited + self.taken
+                let expected = self.known_deposited.saturating_add(self.taken);
+                standing.left == 0 && standing.deposited >= expected
             })
     }
 }
@@ -147,6 +150,11 @@ mod tests {
         let first = seller.stock_up(None, &mut random);
         deposit(&mut seller, first);
         assert!(!seller.is_sold_out(), "nothing was heard yet");
+        let mut early = self::seller();
+        let stocked = early.stock_up(None, &mut random);
+        assert!(!early.learn(standing(2, 2)), "it overtook the answer to the first deposit");
+        deposit(&mut early, stocked);
+        assert!(early.learn(standing(2, 2)) && early.is_sold_out(), "told again");
         assert!(seller.learn(standing(2, 1)));
         assert!(!seller.is_sold_out());
         assert!(seller.learn(standing(2, 2)));

@@ -169,7 +169,7 @@ impl Trader {
             // ahead of its cause.
             queue.sort_by_key(|queued| {
                 let clock = queued.clock.iter().flat_map(VectorClock::iter);
-                (clock.map(|(_, ticks)| ticks).sum::<u64>(), queued.from)
+                (clock.map(|(_, ticks)| u128::from(ticks)).sum::<u128>(), queued.from)
             });
         }
         queue

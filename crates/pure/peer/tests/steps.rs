@@ -127,11 +127,16 @@ impl Bench {
 fn patience() -> <Peer as Machine>::Alarm {
     let mut bench = Bench::new(Role { buys: false, sells: false });
     let started = bench.step(Input::Start);
-    let mut alarms = started.iter().filter_map(|effect| match effect {
-        Effect::Set { alarm, .. } if format!("{alarm:?}").contains("Patience") => Some(*alarm),
+    alarm(&started, "Patience").unwrap()
+}
+
+/// The alarm of this name that some effects set.
+fn alarm(effects: &[Effect<Peer>], name: &str) -> Option<<Peer as Machine>::Alarm> {
+    let mut alarms = effects.iter().filter_map(|effect| match effect {
+        Effect::Set { alarm, .. } if format!("{alarm:?}").contains(name) => Some(*alarm),
         _ => None,
     });
-    alarms.next().unwrap()
+    alarms.next()
 }
 
 fn deposit() -> Command {
@@ -269,6 +274,7 @@ fn a_clients_own_words_do_not_wait_for_the_market() {
     settings.leadership.voters = [CLIENT, ME].into();
     let mut bench = Bench { peer: Peer::new(settings), random: Random::from_seed(1) };
     bench.step(Input::Start);
+    bench.step(Input::Opened(CLIENT));
     let epoch = Epoch { counter: 9, node: CLIENT };
     let body = Message::Leadership(leadership::Message::Lead(epoch));
     let mut effects = bench.step(Input::Message { from: CLIENT, body });
@@ -286,4 +292,38 @@ fn a_clients_own_words_do_not_wait_for_the_market() {
             assert!(*after < After::All, "{effect:?}");
         }
     }
+}
+
+#[test]
+fn a_buyer_whose_wish_finds_no_room_tries_again() {
+    let mut settings = settings(Role { buys: true, sells: true });
+    settings.leadership.voters = [CLIENT, ME].into();
+    settings.seller.accrue_goods = 1;
+    settings.seller.accrue_every = Duration::from_millis(1);
+    let mut bench = Bench { peer: Peer::new(settings), random: Random::from_seed(1) };
+    let accrue = alarm(&bench.step(Input::Start), "Accrue").unwrap();
+    bench.step(Input::Opened(CLIENT));
+    let epoch = Epoch { counter: 9, node: CLIENT };
+    let body = Message::Leadership(leadership::Message::Lead(epoch));
+    let think = alarm(&bench.step(Input::Message { from: CLIENT, body }), "Think").unwrap();
+    // Nobody answers, and goods accrue.
+    for _ in 0..=peer::client::QUEUE_MAX {
+        bench.step(Input::Alarm(accrue));
+    }
+    let effects = bench.step(Input::Alarm(think));
+    assert!(alarm(&effects, "Think").is_some(), "{effects:?}");
+}
+
+#[test]
+fn a_life_remembers_what_the_ones_before_it_promised() {
+    let mut bench = Bench::new(Role { buys: false, sells: false });
+    let promised = Epoch { counter: 5, node: CLIENT };
+    let journal = Journal::Own;
+    let record = Record::Promised(groupcast::fence::majority::Promised(promised));
+    bench.step(Input::Replay { journal, record });
+    let effects = bench.step(Input::Start);
+    let Effect::Snapshot { snapshot: Snapshot::Own(own), .. } = &effects[0] else {
+        panic!("no snapshot first: {effects:?}");
+    };
+    assert_eq!(own.promised.0, promised, "the snapshot takes the place of the record");
 }

@@ -93,8 +93,13 @@ impl<M: Machine> World<M> {
         }
     }
 
-    fn disk_delay(&mut self) -> Duration {
-        let most = self.disk.0.as_nanos() as u64;
+    /// How long a write of this node takes.
+    fn disk_delay(&mut self, node: usize) -> Duration {
+        let most = match self.slow_disk {
+            Some((slow, most)) if slow == node => most,
+            _ => self.disk_max,
+        };
+        let most = most.as_nanos() as u64;
         Duration::from_nanos(most / 10 + self.random.below(most - most / 10))
     }
 
@@ -128,7 +133,7 @@ impl<M: Machine> World<M> {
         match self.common.claim(epoch) {
             Ok((contents, read)) => {
                 self.slots[node].writer = Writer::Claiming;
-                let delay = self.disk_delay();
+                let delay = self.disk_delay(node);
                 self.schedule(node, delay, Happening::Read(epoch, Box::new(contents), read));
                 self.release(node, observer);
             }
@@ -174,7 +179,7 @@ impl<M: Machine> World<M> {
             }
         }
         slot.writer = Writer::Committing(commit);
-        let delay = self.disk_delay();
+        let delay = self.disk_delay(node);
         self.schedule(node, delay, Happening::Committed);
     }
 

@@ -1,8 +1,8 @@
 //! One node of a world: its machine, alarms, disk, and what waits to leave it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-use machine::{After, Destination, Epoch, Instant, Machine, Random};
+use machine::{After, Destination, Epoch, Instant, Machine, NodeId, Random};
 
 use super::disk::{OwnDisk, Write};
 use super::world::Happening;
@@ -51,7 +51,12 @@ pub(super) struct Slot<M: Machine> {
     pub life: u64,
     pub random: Random,
     pub alarms: BTreeMap<M::Alarm, Instant>,
-    pub connected: BTreeSet<usize>,
+    /// Its connections, each with its number.
+    pub connected: BTreeMap<usize, u64>,
+    /// Those of them that it has heard of.
+    pub heard_of: BTreeMap<NodeId, u64>,
+    /// The last connection to each node whose end it has heard of.
+    pub ended: BTreeMap<NodeId, u64>,
     /// Inputs that wait while the node is paused; none if it is not.
     pub paused: Option<Vec<Happening<M>>>,
     pub own: OwnDisk<M>,
@@ -74,7 +79,9 @@ impl<M: Machine> Slot<M> {
             life: 0,
             random,
             alarms: BTreeMap::new(),
-            connected: BTreeSet::new(),
+            connected: BTreeMap::new(),
+            heard_of: BTreeMap::new(),
+            ended: BTreeMap::new(),
             paused: None,
             own: OwnDisk::new(),
             right: None,
@@ -94,6 +101,8 @@ impl<M: Machine> Slot<M> {
         self.life += 1;
         self.alarms.clear();
         self.connected.clear();
+        self.heard_of.clear();
+        self.ended.clear();
         self.paused = None;
         self.right = None;
         self.writes.clear();

@@ -21,8 +21,10 @@ pub trait Observer<M: Machine> {
 #[derive(Debug)]
 pub(super) enum Happening<M: Machine> {
     Input(Input<M>),
-    Opened(NodeId),
-    Closed(NodeId),
+    /// This connection came up.
+    Opened(NodeId, u64),
+    /// This connection, and no later one, ended.
+    Closed(NodeId, u64),
     Alarm(M::Alarm),
     /// The writer's commit is on the disk.
     Committed,
@@ -56,10 +58,6 @@ impl<M: Machine> Ord for Scheduled<M> {
     }
 }
 
-/// How long the disk takes, at most; it takes at least a tenth of that.
-#[derive(Debug, Clone, Copy)]
-pub struct DiskSpeed(pub Duration);
-
 /// Machines on a virtual clock, network and disk.
 pub struct World<M: Machine> {
     pub(super) now: Instant,
@@ -70,7 +68,10 @@ pub struct World<M: Machine> {
     pub network: Network,
     pub(super) common: Common<M>,
     pub(super) random: Random,
-    pub(super) disk: DiskSpeed,
+    /// The longest time of a write.
+    pub(super) disk_max: Duration,
+    /// A node whose writes may take longer.
+    pub(super) slow_disk: Option<(usize, Duration)>,
     trace: Option<String>,
     codec: Option<Codec<M>>,
     /// Messages delivered.
@@ -92,7 +93,8 @@ impl<M: Machine> World<M> {
             network,
             common: Common::new(),
             random: Random::fork(seed, 1),
-            disk: DiskSpeed(disk_max),
+            disk_max,
+            slow_disk: None,
             trace: None,
             codec: None,
             delivered: 0,
@@ -190,7 +192,7 @@ impl<M: Machine> World<M> {
         self.tear(index);
         let connected = std::mem::take(&mut self.slots[index].connected);
         self.slots[index].forget();
-        for other in connected {
+        for other in connected.into_keys() {
             // The end of a connection does not pass a cut; the other end finds out by silence, or
             // when the way is open again.
             if self.network.is_open(node, NodeId(other as u32)) {
@@ -200,9 +202,9 @@ impl<M: Machine> World<M> {
     }
 
     fn disconnect(&mut self, at: usize, from: NodeId) {
-        if self.slots[at].connected.remove(&(from.0 as usize)) {
+        if let Some(number) = self.slots[at].connected.remove(&(from.0 as usize)) {
             let delay = self.network.delay(from, NodeId(at as u32));
-            self.schedule(at, delay, Happening::Closed(from));
+            self.schedule(at, delay, Happening::Closed(from, number));
         }
     }
 
@@ -211,16 +213,17 @@ impl<M: Machine> World<M> {
         let (a, b) = (NodeId(one as u32), NodeId(other as u32));
         let both = [one, other].map(|node| self.slots[node].machine.is_some());
         let known =
-            [(one, other), (other, one)].map(|(at, to)| self.slots[at].connected.contains(&to));
+            [(one, other), (other, one)].map(|(at, to)| self.slots[at].connected.contains_key(&to));
         if one == other || both != [true; 2] || known == [true; 2] || !self.is_open(a, b) {
             return;
         }
         for (at, peer) in [(one, b), (other, a)] {
             // A new connection takes the place of one whose end was not seen.
             self.disconnect(at, peer);
-            self.slots[at].connected.insert(peer.0 as usize);
+            let number = self.order;
+            self.slots[at].connected.insert(peer.0 as usize, number);
             let delay = self.network.delay(a, b) + self.network.links.delay_spread * 2;
-            self.schedule(at, delay, Happening::Opened(peer));
+            self.schedule(at, delay, Happening::Opened(peer, number));
         }
     }
 
@@ -239,6 +242,23 @@ impl<M: Machine> World<M> {
                 self.connect(one, other);
             }
         }
+    }
+
+    /// Drops the connection of two nodes that are both up; [`World::reconnect`] brings it back.
+    pub fn drop_connection(&mut self, one: NodeId, other: NodeId) {
+        self.disconnect(one.0 as usize, other);
+        self.disconnect(other.0 as usize, one);
+    }
+
+    /// Makes the writes of this node, and of no other, take up to `most`.
+    pub fn slow_disk(&mut self, node: Option<NodeId>, most: Duration) {
+        self.slow_disk = node.map(|node| (node.0 as usize, most));
+    }
+
+    /// Whether all that a node wrote to its own journal is durable.
+    pub fn has_own_writes_done(&self, node: NodeId) -> bool {
+        let slot = &self.slots[node.0 as usize];
+        slot.durable >= slot.appended_own
     }
 
     /// Whether a node is up.
@@ -280,8 +300,8 @@ impl<M: Machine> World<M> {
         }
         match what {
             Happening::Input(input) => self.input(to, input, observer),
-            Happening::Opened(node) => self.input(to, Input::Opened(node), observer),
-            Happening::Closed(node) => self.input(to, Input::Closed(node), observer),
+            Happening::Opened(node, number) => self.opened(to, node, number, observer),
+            Happening::Closed(node, number) => self.closed(to, node, number, observer),
             Happening::Alarm(alarm) => {
                 // Set again or cleared since this was scheduled, it goes off another time.
                 if slot.alarms.get(&alarm).is_none_or(|&due| due > at) {
@@ -300,6 +320,25 @@ impl<M: Machine> World<M> {
             }
         }
         Some(NodeId(to as u32))
+    }
+
+    /// A new connection takes the place of an old one, whose end is told first.
+    fn opened(&mut self, at: usize, node: NodeId, number: u64, observer: &mut impl Observer<M>) {
+        if self.slots[at].ended.get(&node).is_some_and(|&ended| ended >= number) {
+            return;
+        }
+        if self.slots[at].heard_of.insert(node, number).is_some() {
+            self.input(at, Input::Closed(node), observer);
+        }
+        self.input(at, Input::Opened(node), observer);
+    }
+
+    fn closed(&mut self, at: usize, node: NodeId, number: u64, observer: &mut impl Observer<M>) {
+        self.slots[at].ended.insert(node, number);
+        if self.slots[at].heard_of.get(&node) == Some(&number) {
+            self.slots[at].heard_of.remove(&node);
+            self.input(at, Input::Closed(node), observer);
+        }
     }
 
     fn hand_over(

@@ -17,7 +17,7 @@ pub(super) struct Journaled {
     replayed: usize,
     /// The last entry that was replayed: another one in its place means that the chain was cut.
     last: Option<Entry>,
-    /// What clients were told.
+    /// What anybody was told.
     confirmed: BTreeMap<RequestId, Outcome>,
     /// Told since the last check.
     fresh: Vec<RequestId>,
@@ -36,7 +36,8 @@ impl Journaled {
         }
     }
 
-    pub fn answered(&mut self, request: RequestId, outcome: &Outcome) {
+    /// A client, or the record of a run, was told of this.
+    pub fn told(&mut self, request: RequestId, outcome: &Outcome) {
         if outcome.is_remembered() {
             self.confirmed.insert(request, outcome.clone());
             self.fresh.push(request);

@@ -4,10 +4,11 @@ mod conservation;
 mod exactly_once;
 mod journaled;
 mod one_leader;
+mod promises;
 
 use std::collections::BTreeMap;
 
-use machine::{Instant, NodeId};
+use machine::{Epoch, Instant, NodeId};
 use market::Kernel;
 use peer::event::What;
 use peer::{Node, Record, Report};
@@ -49,12 +50,15 @@ pub struct Watch {
     pub violation: Option<Violation>,
     /// What happened.
     pub contents: Contents,
-    /// Who last asked for what, so that the end of a world can tell who was served after it.
+    /// When each buyer last had an answer, so that the end of a world can tell who was served.
     pub last_answer: BTreeMap<NodeId, Instant>,
+    /// When anybody was last told of a sale.
+    pub last_sale: Option<Instant>,
     one_leader: one_leader::OneLeader,
     exactly_once: exactly_once::ExactlyOnce,
     journaled: journaled::Journaled,
     conservation: conservation::Conservation,
+    promises: promises::Promises,
 }
 
 impl Watch {
@@ -64,10 +68,12 @@ impl Watch {
             violation: None,
             contents: Contents::default(),
             last_answer: BTreeMap::new(),
+            last_sale: None,
             one_leader: one_leader::OneLeader::default(),
             exactly_once: exactly_once::ExactlyOnce::default(),
             journaled: journaled::Journaled::new(founding),
             conservation: conservation::Conservation::default(),
+            promises: promises::Promises::default(),
         }
     }
 
@@ -84,6 +90,12 @@ impl Watch {
     pub fn after_step(&mut self, now: Instant, chain: &[Record]) {
         let held = self.journaled.check(chain);
         self.hold("every confirmed answer survives", now, held);
+    }
+
+    /// What a voter has promised now, and whether all that it wrote down is durable.
+    pub fn promised(&mut self, now: Instant, node: NodeId, promised: Epoch, is_durable: bool) {
+        let held = self.promises.check(node, promised, is_durable);
+        self.hold("no voter forgets its promise", now, held);
     }
 
     /// At the end, when nothing is under way: the market as its trader has it must be the one that
@@ -106,6 +118,7 @@ impl Observer<Node> for Watch {
                 self.hold("one leader an epoch", now, held);
             }
             What::Sold { request, receipt, .. } => {
+                self.journaled.told(*request, &market::Outcome::Bought(receipt.clone()));
                 let held = self.exactly_once.sold(*request, receipt);
                 self.hold("exactly once", now, held);
             }
@@ -122,6 +135,7 @@ impl Observer<Node> for Watch {
                     market::Outcome::Bought(receipt) => {
                         self.contents.sold += 1;
                         self.last_answer.insert(node, now);
+                        self.last_sale = Some(now);
                         let held = self.exactly_once.answered(*request, receipt);
                         self.hold("exactly once", now, held);
                     }
@@ -131,7 +145,7 @@ impl Observer<Node> for Watch {
                     }
                     _ => {}
                 }
-                self.journaled.answered(*request, outcome);
+                self.journaled.told(*request, outcome);
                 let held = self.conservation.answered(*request, outcome);
                 self.hold("nothing is over-sold", now, held);
             }

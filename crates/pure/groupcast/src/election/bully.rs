@@ -118,6 +118,11 @@ impl Bully {
         self.sent
     }
 
+    /// A node that was not to be waited for was heard of.
+    pub fn is_there(&mut self, node: NodeId) {
+        self.reachable.insert(node);
+    }
+
     fn rank(&self, node: NodeId) -> (bool, NodeId) {
         (self.barred != Some(node), node)
     }

@@ -35,8 +35,12 @@ use std::time::Duration;
 use machine::{Context, Epoch, Input, Journal, Machine, NodeId};
 use serde::{Deserialize, Serialize};
 
+/// How far an epoch may lie above the highest one known. A node that missed so many elections was
+/// away for longer than any group lasts.
+const COUNTER_JUMP_MAX: u64 = 1 << 32;
+
 /// What a voter needs to know.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// This node.
     pub me: NodeId,
@@ -47,7 +51,7 @@ pub struct Settings {
 }
 
 /// Peer to peer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Message {
     /// Would you promise this epoch?
     Canvass(Epoch),
@@ -89,14 +93,14 @@ pub enum Report {
 }
 
 /// A promise that was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Promised(pub Epoch);
 
 /// Timer: unanswered requests are sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Resend;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Proposal {
     epoch: Epoch,
     /// Whether a majority supports it, so that promises are asked for.
@@ -106,7 +110,7 @@ struct Proposal {
 }
 
 /// One voter.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Majority {
     settings: Settings,
     promised: Epoch,
@@ -168,6 +172,12 @@ impl Majority {
         voters / 2 + 1
     }
 
+    /// Whether an epoch may have come about by elections: one that is far above all others would
+    /// leave no room above it for elections to come.
+    pub fn is_plausible(&self, epoch: Epoch) -> bool {
+        epoch.counter.saturating_sub(self.highest().counter) <= COUNTER_JUMP_MAX
+    }
+
     fn may_promise(&self, epoch: Epoch) -> bool {
         epoch == self.promised || epoch.counter > self.promised.counter
     }
@@ -176,6 +186,11 @@ impl Majority {
         if epoch != self.promised {
             self.promised = epoch;
             cx.persist(Journal::Own, Promised(epoch));
+        }
+        if self.proposal.as_ref().is_some_and(|proposal| proposal.epoch != epoch) {
+            // What was asked of others would now be asked against this very promise.
+            self.drop_proposal(cx);
+            cx.report(Report::Outbid(epoch));
         }
     }
 
@@ -200,6 +215,18 @@ impl Majority {
         let body = if proposal.preparing { Message::Prepare } else { Message::Canvass };
         cx.send_many(to, body(proposal.epoch));
         cx.set(Resend, self.settings.resend);
+    }
+
+    /// Asks again. A support says "as of now", so those of an earlier round count no more; promises
+    /// stay.
+    fn ask_again(&mut self, cx: &mut Context<'_, Self>) {
+        let me = self.settings.me;
+        if let Some(proposal) = &mut self.proposal
+            && !proposal.preparing
+        {
+            proposal.granted = BTreeSet::from([me]);
+        }
+        self.ask(cx);
     }
 
     /// Goes on to the next phase as soon as a majority has granted this one.
@@ -232,7 +259,12 @@ impl Majority {
     }
 
     fn message(&mut self, from: NodeId, body: Message, cx: &mut Context<'_, Self>) {
-        if !self.settings.voters.contains(&from) {
+        let (Message::Canvass(epoch)
+        | Message::Support(epoch)
+        | Message::Prepare(epoch)
+        | Message::Promise(epoch)
+        | Message::Reject { promised: epoch, .. }) = body;
+        if !self.settings.voters.contains(&from) || !self.is_plausible(epoch) {
             return;
         }
         match body {
@@ -304,7 +336,7 @@ impl Machine for Majority {
             Input::Command(Command::Content(content)) => self.content(content, cx),
             Input::Command(Command::Witness(epoch)) => self.witnessed = self.witnessed.max(epoch),
             Input::Message { from, body } => self.message(from, body, cx),
-            Input::Alarm(Resend) => self.ask(cx),
+            Input::Alarm(Resend) => self.ask_again(cx),
             Input::Start
             | Input::Claimed(_)
             | Input::Refused(_)

@@ -25,6 +25,7 @@ impl Leadership {
 
     fn closed(&mut self, node: NodeId, cx: &mut Cx<'_>) {
         self.detector.closed(node);
+        self.askers.remove(&node);
         match &mut self.role {
             Role::Following { epoch } if epoch.node == node => self.suspect(Cause::Crash, cx),
             Role::Leading { followers, .. } => {
@@ -50,6 +51,10 @@ impl Leadership {
     fn message(&mut self, from: NodeId, body: Message, cx: &mut Cx<'_>) {
         if !self.settings.voters.contains(&from) || from == self.settings.me {
             return;
+        }
+        if self.detector.is_connected(from) {
+            // It hung, perhaps, and was not to be waited for.
+            self.bully.is_there(from);
         }
         match body {
             Message::Bully(body) => self.bully_message(from, body, cx),
@@ -87,7 +92,11 @@ impl Leadership {
     }
 
     fn follow(&mut self, epoch: Epoch, cx: &mut Cx<'_>) {
-        let known = self.epoch().unwrap_or(Epoch::ZERO).max(self.fence.promised());
+        // A datagram may outlive its sender.
+        if !self.detector.is_connected(epoch.node) || !self.fence.is_plausible(epoch) {
+            return;
+        }
+        let known = self.last_leader.max(self.fence.promised());
         if epoch.counter < known.counter {
             return cx.send(epoch.node, Message::Deposed(known));
         }
@@ -108,6 +117,9 @@ impl Leadership {
     }
 
     fn outbid(&mut self, higher: Epoch, cx: &mut Cx<'_>) {
+        if !self.fence.is_plausible(higher) {
+            return;
+        }
         self.fence(majority::Command::Witness(higher), cx);
         if let Role::Leading { epoch, .. } = self.role
             && epoch.counter < higher.counter

@@ -224,8 +224,11 @@ pub struct Leadership {
     /// Who asked for an election while this node had no reason for one. News travels at different
     /// speeds: they may only have heard first, and are answered as soon as this node hears too.
     askers: BTreeMap<NodeId, bully::Message>,
-    /// Whether any leader was known in this life.
+    /// Whether any leader was known in this life, and the last one.
     had_leader: bool,
+    last_leader: Epoch,
+    /// Whether all others were connected at once in this life.
+    was_complete: bool,
     /// Messages of this layer itself.
     sent: u64,
     /// Messages of all layers when the last leader was recognised.
@@ -256,6 +259,8 @@ impl Leadership {
             barred: None,
             askers: BTreeMap::new(),
             had_leader: false,
+            last_leader: Epoch::ZERO,
+            was_complete: false,
             sent: 0,
             sent_before: 0,
         }

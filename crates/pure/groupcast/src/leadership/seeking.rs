@@ -78,7 +78,8 @@ impl Leadership {
                 }
             }
             // A group that runs already may have a leader that is about to be heard of.
-            First::Elected if connected == others.len() => {
+            First::Elected if connected == others.len() && !self.was_complete => {
+                self.was_complete = true;
                 cx.set(Alarm::Patience, self.settings.heartbeat_period);
             }
             First::Appointed(_) | First::Elected => {}
@@ -132,11 +133,14 @@ impl Leadership {
         cx.report(Report::Elected { epoch, cause, took: cx.now.since(since), messages });
         cx.send_many(others, Message::Lead(epoch));
         cx.set(Alarm::Beat, self.settings.heartbeat_period);
+        // Last, since whoever waits for this voter is to hear of the leader first.
+        self.fence(majority::Command::Content(true), cx);
     }
 
     /// Someone leads: no election is needed, and whoever yielded in the last one may lead again.
     pub(super) fn settled(&mut self, cx: &mut Cx<'_>) {
         self.had_leader = true;
+        self.last_leader = self.epoch().unwrap_or(self.last_leader);
         self.askers.clear();
         self.bar(None, cx);
         self.bully(Input::Command(bully::Command::Settle), cx);
@@ -154,6 +158,7 @@ impl Leadership {
         let Role::Leading { epoch, .. } = self.role else { return };
         cx.report(Report::SteppedDown { epoch, why });
         self.role = Role::Seeking { since: cx.now, cause: Cause::Lost };
+        self.fence(majority::Command::Content(false), cx);
         cx.clear(Alarm::Beat);
         self.be_patient(cx);
     }

@@ -305,8 +305,53 @@ fn a_leader_that_stepped_down_is_not_taken_for_one_because_it_still_speaks() {
 #[test]
 fn a_voter_that_promised_its_own_proposal_follows_whoever_won_that_counter() {
     let prepare = Message::Fence(majority::Message::Prepare(epoch(7, 4)));
-    let follow =
-        |lead| last_step(1, vec![from(4, prepare.clone()), from(2, Message::Lead(epoch(lead, 2)))]);
+    let follow = |lead| {
+        let heard = from(2, Message::Lead(epoch(lead, 2)));
+        last_step(1, vec![Input::Opened(NodeId(2)), from(4, prepare.clone()), heard])
+    };
     assert!(follow(7).contains(&"Send([2], Follow(7.2), after nothing)".to_owned()));
     assert_eq!(follow(6), ["Send([2], Deposed(7.4))"], "S1: lower counters are refused");
+}
+
+#[test]
+fn a_connection_that_drops_and_returns_disturbs_no_group_of_any_size() {
+    for nodes in 3..=7 {
+        let mut group = Group::new(nodes, |_| {});
+        group.run(PERIOD * 2);
+        let leader = NodeId(nodes);
+        for follower in 1..nodes {
+            for (at, peer) in [(NodeId(follower), leader), (leader, NodeId(follower))] {
+                group.waiting.push_back((at, Input::Closed(peer)));
+            }
+            group.drain();
+            group.run(PERIOD * 2);
+            for (at, peer) in [(leader, NodeId(follower)), (NodeId(follower), leader)] {
+                group.waiting.push_back((at, Input::Opened(peer)));
+            }
+            group.drain();
+            group.run(PERIOD * 2);
+        }
+        assert_eq!(group.epoch(), Epoch { counter: 1, node: leader }, "of {nodes}");
+    }
+}
+
+#[test]
+fn the_last_words_of_a_dead_leader_delay_nothing() {
+    let mut group = Group::new(5, |_| {});
+    group.run(PERIOD * 2);
+    let before = group.now;
+    group.nodes.remove(&NodeId(5));
+    group.alarms.retain(|key, _| key.0 != NodeId(5));
+    for node in 1..=4 {
+        group.waiting.push_back((NodeId(node), Input::Closed(NodeId(5))));
+        group.waiting.push_back((NodeId(node), from(5, Message::Lead(epoch(1, 5)))));
+    }
+    group.drain();
+    assert_eq!((group.epoch(), group.now), (epoch(2, 4), before));
+}
+
+#[test]
+fn an_absurd_epoch_is_nobodys() {
+    let heard = from(2, Message::Lead(epoch(u64::MAX, 2)));
+    assert_eq!(last_step(1, vec![Input::Opened(NodeId(2)), heard]), [] as [String; 0]);
 }

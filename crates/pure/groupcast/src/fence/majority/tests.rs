@@ -92,3 +92,38 @@ fn strangers_have_no_vote() {
     assert!(step(&mut voter, from(9, Message::Support(epoch(1, 2)))).is_empty());
     assert!(step(&mut voter, from(9, Message::Prepare(epoch(9, 9)))).is_empty());
 }
+
+#[test]
+fn supports_of_different_rounds_do_not_add_up() {
+    let mut voter = Majority::new(Settings {
+        me: NodeId(2),
+        voters: (1..=5).map(NodeId).collect(),
+        resend: Duration::from_millis(50),
+    });
+    step(&mut voter, Input::Command(Command::Propose));
+    assert!(step(&mut voter, from(1, Message::Support(epoch(1, 2)))).is_empty());
+    step(&mut voter, Input::Alarm(Resend));
+    assert!(
+        step(&mut voter, from(3, Message::Support(epoch(1, 2)))).is_empty(),
+        "one of this round"
+    );
+    assert!(!step(&mut voter, from(4, Message::Support(epoch(1, 2)))).is_empty(), "two of it");
+}
+
+#[test]
+fn who_promises_another_one_a_higher_epoch_gives_its_own_proposal_up() {
+    let mut voter = voter(2);
+    step(&mut voter, Input::Command(Command::Propose));
+    step(&mut voter, from(1, Message::Support(epoch(1, 2))));
+    let promised = step(&mut voter, from(3, Message::Prepare(epoch(2, 3))));
+    assert!(promised.contains(&"Report(Outbid(2.3))".to_owned()), "{promised:?}");
+    assert!(step(&mut voter, from(1, Message::Promise(epoch(1, 2)))).is_empty(), "too late");
+}
+
+#[test]
+fn a_snapshot_of_the_promise_is_as_good_as_its_record() {
+    let mut voter = voter(1);
+    let snapshot = Promised(epoch(4, 2));
+    step(&mut voter, Input::Restore { journal: Journal::Own, snapshot });
+    assert!(step(&mut voter, from(3, Message::Prepare(epoch(4, 3))))[0].contains("Reject"));
+}
