@@ -33,6 +33,9 @@ pub struct NodeArgs {
     /// Where the directory listens
     #[arg(long)]
     pub directory: Option<String>,
+    /// The file that this process, and no other, writes its events to
+    #[arg(long)]
+    pub events: PathBuf,
     /// The process whose end this one shall not outlive
     #[arg(long)]
     pub parent: Option<u32>,
@@ -58,9 +61,10 @@ pub mod places {
     pub fn own(run: &Path, node: NodeId) -> PathBuf {
         run.join("journals").join(format!("peer-{node}"))
     }
-    /// The events of one process, while the run goes on.
-    pub fn events(run: &Path, node: NodeId) -> PathBuf {
-        run.join("processes").join(format!("{}.jsonl", name(node)))
+    /// The events of one process, while the run goes on: a file each time the node is started,
+    /// since a process that is killed may leave a torn line.
+    pub fn events(run: &Path, node: NodeId, start: u32) -> PathBuf {
+        run.join("processes").join(format!("{}.{start}.jsonl", name(node)))
     }
     /// What a process says on standard error.
     pub fn errors(run: &Path, node: NodeId) -> PathBuf {
@@ -119,12 +123,14 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
     } else {
         Node::Peer(Box::new(Peer::new(peer_settings(&scenario, node, address))))
     };
-    let place = places::events(&args.run, node);
-    let events = File::options().create(true).append(true).open(&place);
+    let place = &args.events;
+    let events = File::options().create_new(true).append(true).open(place);
     let events = events.with_context(|| format!("cannot write events to {}", place.display()))?;
     let mut wiring = Wiring { node, events, lines: Vec::new() };
     bound.run(machine, &mut wiring)?;
-    Ok(())
+    let time_ns = host::clock::monotonic_ns().saturating_sub(args.origin_ns);
+    wiring.write(&Event { time_ns, node, clock: None, what: What::Stopped });
+    wiring.flush().with_context(|| format!("cannot write events to {}", place.display()))
 }
 
 /// Makes a small file appear as a whole.
@@ -142,6 +148,14 @@ struct Wiring {
     lines: Vec<u8>,
 }
 
+impl Wiring {
+    fn write(&mut self, event: &Event) {
+        if serde_json::to_writer(&mut self.lines, event).is_ok() {
+            self.lines.push(b'\n');
+        }
+    }
+}
+
 impl Application for Wiring {
     type Machine = Node;
 
@@ -154,10 +168,7 @@ impl Application for Wiring {
             // The address came from that member; one that is none leads nowhere, and is on record.
             let _ = control.connect(*member, address);
         }
-        let event = Event { time_ns: at.as_nanos(), node: self.node, clock, what };
-        if serde_json::to_writer(&mut self.lines, &event).is_ok() {
-            self.lines.push(b'\n');
-        }
+        self.write(&Event { time_ns: at.as_nanos(), node: self.node, clock, what });
     }
 
     fn line(&mut self, line: &str, _: &mut Control) -> Option<Command> {

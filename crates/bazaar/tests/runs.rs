@@ -138,7 +138,7 @@ fn signal(process: &Child, signal: Signal) {
 
 fn wait_for_sales(out: &Path) {
     wait_until("a sale", || {
-        let events = fs::read_to_string(out.join("processes").join("peer-6.jsonl"));
+        let events = fs::read_to_string(out.join("processes").join("peer-6.0.jsonl"));
         events.is_ok_and(|text| text.contains(r#""kind":"sold""#))
     });
 }

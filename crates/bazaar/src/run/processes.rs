@@ -38,7 +38,8 @@ pub struct Processes {
     cluster: u64,
     directory_address: String,
     children: Children,
-    tails: BTreeMap<NodeId, Tail>,
+    /// The event files of each node, one a start; the last one may still grow.
+    tails: BTreeMap<NodeId, Vec<Tail>>,
     paused: BTreeSet<NodeId>,
     progress: Progress,
     /// What clients asked for and were not told.
@@ -112,11 +113,13 @@ impl Processes {
         if node != DIRECTORY {
             command.args(["--directory", &self.directory_address]);
         }
-        command.stdout(Stdio::null());
+        let tails = self.tails.entry(node).or_default();
+        let start = u32::try_from(tails.len()).context("too many starts of one node")?;
+        let events = places::events(&self.directory, node, start);
+        command.arg("--events").arg(&events).stdout(Stdio::null());
+        tails.push(Tail::new(&events));
         let errors = places::errors(&self.directory, node);
         self.children.spawn(&places::name(node), command, &errors)?;
-        let tail = || Tail::new(&places::events(&self.directory, node));
-        self.tails.entry(node).or_insert_with(tail);
         Ok(())
     }
 
@@ -154,7 +157,9 @@ impl Processes {
     }
 
     fn read_tails(&mut self) -> anyhow::Result<()> {
-        for (node, tail) in &mut self.tails {
+        let tails = self.tails.iter_mut();
+        for (node, tail) in tails.flat_map(|(node, tails)| tails.iter_mut().map(move |t| (node, t)))
+        {
             let events = tail.read();
             let events =
                 events.with_context(|| format!("the events of {}", places::name(*node)))?;
@@ -270,10 +275,14 @@ impl Processes {
     pub fn end(mut self) -> anyhow::Result<Vec<Event>> {
         self.children.terminate_all(END_GRACE)?;
         let mut files = vec![std::mem::take(&mut self.faults)];
-        for node in (0..=self.peers).map(NodeId) {
-            let place = places::events(&self.directory, node);
+        for place in self.tails.values().flatten().map(Tail::path) {
             let cannot = || format!("cannot read {}", place.display());
-            let file = fs::File::open(&place).with_context(cannot)?;
+            let file = match fs::File::open(place) {
+                Ok(file) => file,
+                // It was killed before it had anything to tell.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error).with_context(cannot),
+            };
             let events = view::lines::read(
                 std::io::BufReader::new(file),
                 view::lines::Tail::MayBeTorn,

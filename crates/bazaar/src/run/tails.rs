@@ -24,6 +24,11 @@ impl Tail {
         Self { path: path.to_owned(), file: None, rest: Vec::new() }
     }
 
+    /// Which file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What was written since the last look.
     ///
     /// # Errors
