@@ -15,8 +15,10 @@ pub mod engine;
 pub mod invariants;
 mod liveness;
 mod market_world;
+mod peers;
+mod run;
 mod seeds;
 pub mod swarm;
 
-pub use market_world::{Options, Outcome, run};
+pub use run::{Options, Outcome, run};
 pub use seeds::{Failure, Totals, run_seeds};

@@ -3,80 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use groupcast::leadership::{self, First, Initiator};
-use groupcast::membership::{self, Directory};
+use groupcast::membership::Directory;
 use machine::{Incarnation, Instant, Machine, NodeId, Random};
-use market::{Good, Kernel, Rules, SellerChoice};
-use peer::{
-    BuyerSettings, Node, OrderPolicy, Peer, Range, Role, SellerSettings, Settings, TraderSettings,
-};
+use peer::{Node, Peer};
 
 use crate::engine::{Network, World};
-use crate::invariants::{Contents, Violation, Watch};
-use crate::liveness;
+use crate::invariants::Watch;
+use crate::peers::{founding, settings};
+use crate::run::Options;
 use crate::swarm::{Fault, Planned, Swarm};
-
-/// What is the same for all seeds of a run.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Peers in a world, at least 3.
-    pub peers: u32,
-    /// Whether a line an event is written down.
-    pub trace: bool,
-    /// A bug to be found.
-    #[cfg(feature = "planted")]
-    pub planted: Option<peer::Planted>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            peers: 10,
-            trace: false,
-            #[cfg(feature = "planted")]
-            planted: None,
-        }
-    }
-}
-
-/// What came of one seed.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// The seed.
-    pub seed: u64,
-    /// What the world contained.
-    pub contents: Contents,
-    /// Virtual time from beginning to end.
-    pub virtual_time: Duration,
-    /// Faults that came, by kind.
-    pub faults: BTreeMap<&'static str, u64>,
-    /// Messages delivered, lost, and doubled.
-    pub messages: [u64; 3],
-    /// The first invariant that did not hold.
-    pub violation: Option<Violation>,
-    /// The lines, if they were asked for.
-    pub trace: String,
-}
-
-/// Runs the world that `seed` stands for.
-pub fn run(seed: u64, options: &Options) -> Outcome {
-    let mut market = MarketWorld::new(seed, options);
-    market.safety_phase();
-    if market.watch.violation.is_none() {
-        market.heal();
-        liveness::phase(&mut market);
-    }
-    let MarketWorld { world, watch, faults, .. } = market;
-    Outcome {
-        seed,
-        contents: watch.contents.clone(),
-        virtual_time: world.now().since(Instant::ZERO),
-        faults,
-        messages: [world.delivered, world.network.lost, world.network.duplicated],
-        violation: watch.violation,
-        trace: world.trace().to_owned(),
-    }
-}
 
 pub(crate) struct MarketWorld {
     pub world: World<Node>,
@@ -88,11 +23,11 @@ pub(crate) struct MarketWorld {
     agenda: BTreeMap<(Instant, usize, bool), Planned>,
     /// What faults that have begun and not ended were done to.
     active: BTreeMap<usize, Fault>,
-    faults: BTreeMap<&'static str, u64>,
+    pub faults: BTreeMap<&'static str, u64>,
 }
 
 impl MarketWorld {
-    fn new(seed: u64, options: &Options) -> Self {
+    pub fn new(seed: u64, options: &Options) -> Self {
         let swarm = Swarm::from_seed(seed, options.peers);
         let network = Network::new(swarm.links, Random::fork(seed, 2));
         let nodes = options.peers as usize + 1;
@@ -140,7 +75,7 @@ impl MarketWorld {
         self.world.start(node, machine, &mut self.watch);
     }
 
-    fn safety_phase(&mut self) {
+    pub fn safety_phase(&mut self) {
         let mut end = Instant::ZERO + self.swarm.safety_phase;
         while self.watch.violation.is_none() {
             let next = self.world.next_at().unwrap_or(end).min(end);
@@ -295,7 +230,7 @@ impl MarketWorld {
     }
 
     /// Ends all faults; nothing is lost or doubled from now on.
-    fn heal(&mut self) {
+    pub fn heal(&mut self) {
         let active: Vec<usize> = self.active.keys().copied().collect();
         for index in active {
             self.end(index);
@@ -307,79 +242,11 @@ impl MarketWorld {
     }
 }
 
-const DIRECTORY: NodeId = NodeId(0);
+/// The node that introduces all others to each other.
+pub(crate) const DIRECTORY: NodeId = NodeId(0);
 /// As many sales has every world.
 const SALES_MIN: u64 = 500;
 /// Unless it has not come to them by now.
 const LATEST_END: Instant = Instant::from_nanos(180_000_000_000);
 /// Longer than any limit of the protocols: a disk that hangs now and then.
 const SLOW_DISK: Duration = Duration::from_secs(2);
-/// A commission that needs rounding on most sales.
-const RULES: Rules = Rules { commission_basis_points: 1_250, choice: SellerChoice::Random };
-
-fn founding() -> Kernel {
-    Kernel::new(RULES).expect("the commission is below the whole price")
-}
-
-/// Of ten peers five buy, three sell and two do both.
-fn role(node: NodeId) -> Role {
-    let place = node.0 % 10;
-    Role { buys: !matches!(place, 1 | 4 | 7), sells: matches!(place, 1 | 4 | 7 | 2 | 5) }
-}
-
-fn settings(me: NodeId, swarm: &Swarm) -> Settings {
-    let millis = Duration::from_millis;
-    let initiators = [Initiator::Every, Initiator::Random, Initiator::Lowest, Initiator::Highest];
-    Settings {
-        membership: membership::Settings {
-            me,
-            directory: DIRECTORY,
-            address: format!("node {me}"),
-            period: millis(2_000),
-        },
-        leadership: leadership::Settings {
-            me,
-            voters: (1..=swarm.peers).map(NodeId).collect(),
-            heartbeat_period: millis(250),
-            heartbeat_limit: millis(1_000),
-            answer_limit: millis(200),
-            resend: millis(100),
-            initiator: initiators[swarm.initiator as usize % initiators.len()],
-            first: First::Elected,
-            bar_last_leader: swarm.resign_probability > 0.0,
-        },
-        goods: ["salt", "boar", "fish"].iter().filter_map(|name| Good::new(name).ok()).collect(),
-        role: role(me),
-        buyer: BuyerSettings {
-            quantity: Range { min: 1, max: 5 },
-            limit: None,
-            partial: me.0.is_multiple_of(2),
-            think: Range { min: millis(50), max: millis(400) },
-            buy_probability: 0.1,
-            purchases: 0,
-            retry_other_good: true,
-        },
-        seller: SellerSettings {
-            stock: Range { min: 20, max: 100 },
-            price: Range { min: 1, max: 20 },
-            restock_at_zero: true,
-            accrue_goods: 10,
-            accrue_every: millis(2_000),
-            update_probability: 0.2,
-            update_every: millis(5_000),
-            inquire_every: millis(1_000),
-        },
-        trader: TraderSettings {
-            founding: founding(),
-            order: if swarm.vector_clocks { OrderPolicy::Vector } else { OrderPolicy::Arrival },
-            resign_probability: swarm.resign_probability,
-            resign_quantum: millis(2_000),
-            resign_after_sales: 0,
-            snapshot_every: swarm.snapshot_every,
-            pending_max: 1_000,
-            session_idle: swarm.session_idle,
-        },
-        return_as_random: false,
-        resend: millis(300),
-    }
-}

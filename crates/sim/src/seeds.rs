@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::market_world::{Options, Outcome, run};
+use crate::run::{Options, Outcome, run};
 
 /// What many worlds contained.
 #[derive(Debug, Clone, Default)]

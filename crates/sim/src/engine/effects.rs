@@ -5,8 +5,9 @@ use std::time::Duration;
 use machine::{Destination, Effect, Epoch, Input, Journal, Machine, NodeId};
 
 use super::disk::Write;
+use super::happening::Happening;
 use super::slot::{Commit, Held, Writer};
-use super::world::{Happening, Observer, World};
+use super::world::{Observer, World};
 
 impl<M: Machine> World<M> {
     pub(super) fn carry_out(

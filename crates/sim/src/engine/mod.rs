@@ -6,8 +6,10 @@
 //! may be lost in a crash, a claim may come between a write and its check, and the writer of a
 //! paused node stands still with it.
 
+mod connections;
 mod disk;
 mod effects;
+mod happening;
 mod network;
 mod slot;
 mod world;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use machine::{After, Destination, Epoch, Instant, Machine, NodeId, Random};
 
 use super::disk::{OwnDisk, Write};
-use super::world::Happening;
+use super::happening::Happening;
 
 /// A send or a report that waits until all up to its position is durable.
 #[derive(Debug)]

@@ -1,13 +1,13 @@
 //! The world: what is due, and to whom it happens.
 
-use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use machine::{Context, Epoch, Input, Instant, Machine, NodeId, Random};
+use machine::{Context, Input, Instant, Machine, NodeId, Random};
 
 use super::disk::{Common, Contents};
+use super::happening::{Happening, Scheduled};
 use super::network::Network;
 use super::slot::{Slot, Writer};
 
@@ -17,51 +17,10 @@ pub trait Observer<M: Machine> {
     fn report(&mut self, now: Instant, node: NodeId, report: &M::Report);
 }
 
-/// Something that happens to one life of one node.
-#[derive(Debug)]
-pub(super) enum Happening<M: Machine> {
-    Input(Input<M>),
-    /// This connection came up.
-    Opened(NodeId, u64),
-    /// This connection, and no later one, ended.
-    Closed(NodeId, u64),
-    Alarm(M::Alarm),
-    /// The writer's commit is on the disk.
-    Committed,
-    /// The writer has read the common journal.
-    Read(Epoch, Box<Contents<M>>, usize),
-}
-
-struct Scheduled<M: Machine> {
-    at: Instant,
-    order: u64,
-    to: usize,
-    life: u64,
-    what: Happening<M>,
-}
-
-impl<M: Machine> PartialEq for Scheduled<M> {
-    fn eq(&self, other: &Self) -> bool {
-        self.order == other.order
-    }
-}
-impl<M: Machine> Eq for Scheduled<M> {}
-impl<M: Machine> PartialOrd for Scheduled<M> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl<M: Machine> Ord for Scheduled<M> {
-    // The heap gives the greatest: the earliest, and of those the first made.
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.at, other.order).cmp(&(self.at, self.order))
-    }
-}
-
 /// Machines on a virtual clock, network and disk.
 pub struct World<M: Machine> {
     pub(super) now: Instant,
-    order: u64,
+    pub(super) order: u64,
     queue: BinaryHeap<Scheduled<M>>,
     pub(super) slots: Vec<Slot<M>>,
     /// The network, to be cut and slowed.
@@ -201,55 +160,6 @@ impl<M: Machine> World<M> {
         }
     }
 
-    fn disconnect(&mut self, at: usize, from: NodeId) {
-        if let Some(number) = self.slots[at].connected.remove(&(from.0 as usize)) {
-            let delay = self.network.delay(from, NodeId(at as u32));
-            self.schedule(at, delay, Happening::Closed(from, number));
-        }
-    }
-
-    /// Brings two nodes' connection up, if both are up and the way is open both ways.
-    fn connect(&mut self, one: usize, other: usize) {
-        let (a, b) = (NodeId(one as u32), NodeId(other as u32));
-        let both = [one, other].map(|node| self.slots[node].machine.is_some());
-        let known =
-            [(one, other), (other, one)].map(|(at, to)| self.slots[at].connected.contains_key(&to));
-        if one == other || both != [true; 2] || known == [true; 2] || !self.is_open(a, b) {
-            return;
-        }
-        for (at, peer) in [(one, b), (other, a)] {
-            // A new connection takes the place of one whose end was not seen.
-            self.disconnect(at, peer);
-            let number = self.order;
-            self.slots[at].connected.insert(peer.0 as usize, number);
-            let delay = self.network.delay(a, b) + self.network.links.delay_spread * 2;
-            self.schedule(at, delay, Happening::Opened(peer, number));
-        }
-    }
-
-    fn is_open(&self, a: NodeId, b: NodeId) -> bool {
-        self.network.is_open(a, b) && self.network.is_open(b, a)
-    }
-
-    /// Where the way is open again: nodes find each other, and find out who is gone.
-    pub fn reconnect(&mut self) {
-        for one in 0..self.slots.len() {
-            for other in 0..self.slots.len() {
-                let node = NodeId(other as u32);
-                if self.slots[other].machine.is_none() && self.is_open(NodeId(one as u32), node) {
-                    self.disconnect(one, node);
-                }
-                self.connect(one, other);
-            }
-        }
-    }
-
-    /// Drops the connection of two nodes that are both up; [`World::reconnect`] brings it back.
-    pub fn drop_connection(&mut self, one: NodeId, other: NodeId) {
-        self.disconnect(one.0 as usize, other);
-        self.disconnect(other.0 as usize, one);
-    }
-
     /// Makes the writes of this node, and of no other, take up to `most`.
     pub fn slow_disk(&mut self, node: Option<NodeId>, most: Duration) {
         self.slow_disk = node.map(|node| (node.0 as usize, most));
@@ -320,25 +230,6 @@ impl<M: Machine> World<M> {
             }
         }
         Some(NodeId(to as u32))
-    }
-
-    /// A new connection takes the place of an old one, whose end is told first.
-    fn opened(&mut self, at: usize, node: NodeId, number: u64, observer: &mut impl Observer<M>) {
-        if self.slots[at].ended.get(&node).is_some_and(|&ended| ended >= number) {
-            return;
-        }
-        if self.slots[at].heard_of.insert(node, number).is_some() {
-            self.input(at, Input::Closed(node), observer);
-        }
-        self.input(at, Input::Opened(node), observer);
-    }
-
-    fn closed(&mut self, at: usize, node: NodeId, number: u64, observer: &mut impl Observer<M>) {
-        self.slots[at].ended.insert(node, number);
-        if self.slots[at].heard_of.get(&node) == Some(&number) {
-            self.slots[at].heard_of.remove(&node);
-            self.input(at, Input::Closed(node), observer);
-        }
     }
 
     fn hand_over(

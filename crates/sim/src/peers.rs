@@ -1,0 +1,84 @@
+//! How the peers of a world behave: a lively market, with limits short enough for a minute.
+
+use std::time::Duration;
+
+use groupcast::leadership::{self, First, Initiator};
+use groupcast::membership;
+use machine::NodeId;
+use market::{Good, Kernel, Rules, SellerChoice};
+use peer::{BuyerSettings, OrderPolicy, Range, Role, SellerSettings, Settings, TraderSettings};
+
+use crate::market_world::DIRECTORY;
+use crate::swarm::Swarm;
+
+/// A commission that needs rounding on most sales.
+const RULES: Rules = Rules { commission_basis_points: 1_250, choice: SellerChoice::Random };
+
+/// The empty market that the first trader founds.
+pub(crate) fn founding() -> Kernel {
+    Kernel::new(RULES).expect("the commission is below the whole price")
+}
+
+/// Of ten peers five buy, three sell and two do both.
+fn role(node: NodeId) -> Role {
+    let place = node.0 % 10;
+    Role { buys: !matches!(place, 1 | 4 | 7), sells: matches!(place, 1 | 4 | 7 | 2 | 5) }
+}
+
+/// What a peer of a world is told.
+pub(crate) fn settings(me: NodeId, swarm: &Swarm) -> Settings {
+    let millis = Duration::from_millis;
+    let initiators = [Initiator::Every, Initiator::Random, Initiator::Lowest, Initiator::Highest];
+    Settings {
+        membership: membership::Settings {
+            me,
+            directory: DIRECTORY,
+            address: format!("node {me}"),
+            period: millis(2_000),
+        },
+        leadership: leadership::Settings {
+            me,
+            voters: (1..=swarm.peers).map(NodeId).collect(),
+            heartbeat_period: millis(250),
+            heartbeat_limit: millis(1_000),
+            answer_limit: millis(200),
+            resend: millis(100),
+            initiator: initiators[swarm.initiator as usize % initiators.len()],
+            first: First::Elected,
+            bar_last_leader: swarm.resign_probability > 0.0,
+        },
+        goods: ["salt", "boar", "fish"].iter().filter_map(|name| Good::new(name).ok()).collect(),
+        role: role(me),
+        buyer: BuyerSettings {
+            quantity: Range { min: 1, max: 5 },
+            limit: None,
+            partial: me.0.is_multiple_of(2),
+            think: Range { min: millis(50), max: millis(400) },
+            buy_probability: 0.1,
+            purchases: 0,
+            retry_other_good: true,
+        },
+        seller: SellerSettings {
+            stock: Range { min: 20, max: 100 },
+            price: Range { min: 1, max: 20 },
+            restock_at_zero: true,
+            accrue_goods: 10,
+            accrue_every: millis(2_000),
+            update_probability: 0.2,
+            update_every: millis(5_000),
+            inquire_every: millis(1_000),
+        },
+        trader: TraderSettings {
+            founding: founding(),
+            order: if swarm.vector_clocks { OrderPolicy::Vector } else { OrderPolicy::Arrival },
+            resign_probability: swarm.resign_probability,
+            resign_quantum: millis(2_000),
+            resign_after_sales: 0,
+            snapshot_every: swarm.snapshot_every,
+            pending_max: 1_000,
+            session_idle: swarm.session_idle,
+        },
+        return_as_random: false,
+        resend: millis(300),
+    }
+}

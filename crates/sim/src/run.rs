@@ -1,0 +1,72 @@
+//! One seed, from its beginning to its outcome.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use machine::Instant;
+
+use crate::invariants::{Contents, Violation};
+use crate::liveness;
+use crate::market_world::MarketWorld;
+
+/// What is the same for all seeds of a run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Peers in a world, at least 3.
+    pub peers: u32,
+    /// Whether a line an event is written down.
+    pub trace: bool,
+    /// A bug to be found.
+    #[cfg(feature = "planted")]
+    pub planted: Option<peer::Planted>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            peers: 10,
+            trace: false,
+            #[cfg(feature = "planted")]
+            planted: None,
+        }
+    }
+}
+
+/// What came of one seed.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// What the world contained.
+    pub contents: Contents,
+    /// Virtual time from beginning to end.
+    pub virtual_time: Duration,
+    /// Faults that came, by kind.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// Messages delivered, lost, and doubled.
+    pub messages: [u64; 3],
+    /// The first invariant that did not hold.
+    pub violation: Option<Violation>,
+    /// The lines, if they were asked for.
+    pub trace: String,
+}
+
+/// Runs the world that `seed` stands for.
+pub fn run(seed: u64, options: &Options) -> Outcome {
+    let mut market = MarketWorld::new(seed, options);
+    market.safety_phase();
+    if market.watch.violation.is_none() {
+        market.heal();
+        liveness::phase(&mut market);
+    }
+    let MarketWorld { world, watch, faults, .. } = market;
+    Outcome {
+        seed,
+        contents: watch.contents.clone(),
+        virtual_time: world.now().since(Instant::ZERO),
+        faults,
+        messages: [world.delivered, world.network.lost, world.network.duplicated],
+        violation: watch.violation,
+        trace: world.trace().to_owned(),
+    }
+}
