@@ -20,5 +20,5 @@ mod run;
 mod seeds;
 pub mod swarm;
 
-pub use run::{Options, Outcome, run};
+pub use run::{Options, Outcome, run, run_swarm};
 pub use seeds::{Failure, Totals, run_seeds};

@@ -27,8 +27,8 @@ pub(crate) struct MarketWorld {
 }
 
 impl MarketWorld {
-    pub fn new(seed: u64, options: &Options) -> Self {
-        let swarm = Swarm::from_seed(seed, options.peers);
+    pub fn new(swarm: Swarm, options: &Options) -> Self {
+        let seed = swarm.seed;
         let network = Network::new(swarm.links, Random::fork(seed, 2));
         let nodes = options.peers as usize + 1;
         let mut world = World::new(seed, nodes, network, swarm.disk_max);

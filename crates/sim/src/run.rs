@@ -8,6 +8,7 @@ use machine::Instant;
 use crate::invariants::{Contents, Violation};
 use crate::liveness;
 use crate::market_world::MarketWorld;
+use crate::swarm::Swarm;
 
 /// What is the same for all seeds of a run.
 #[derive(Debug, Clone)]
@@ -53,7 +54,13 @@ pub struct Outcome {
 
 /// Runs the world that `seed` stands for.
 pub fn run(seed: u64, options: &Options) -> Outcome {
-    let mut market = MarketWorld::new(seed, options);
+    run_swarm(Swarm::from_seed(seed, options.peers), options)
+}
+
+/// Runs a world with a plan of its own.
+pub fn run_swarm(swarm: Swarm, options: &Options) -> Outcome {
+    let seed = swarm.seed;
+    let mut market = MarketWorld::new(swarm, options);
     market.safety_phase();
     if market.watch.violation.is_none() {
         market.heal();

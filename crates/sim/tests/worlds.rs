@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
 
 use std::ops::Range;
+use std::time::Duration;
 
-use sim::{Options, run, run_seeds};
+use machine::Instant;
+use sim::swarm::{Fault, Planned, Swarm};
+use sim::{Options, run, run_seeds, run_swarm};
 
 /// Seeds whose worlds showed a bug that was then mended, and which.
 const ONCE_BROKEN: &[(u64, &str)] = &[
@@ -78,5 +81,43 @@ fn the_same_seed_gives_the_same_log_byte_for_byte() {
         // To write it down changes nothing.
         let silent = run(seed, &Options::default());
         assert_eq!(silent.contents, one.contents);
+    }
+}
+
+/// A seed's world on links that lose nothing, with this fault every ten seconds and no other.
+fn world_of(seed: u64, fault: &Fault, lasts: Duration) -> Swarm {
+    let options = Options::default();
+    let mut swarm = Swarm::from_seed(seed, options.peers);
+    (swarm.links.loss, swarm.links.duplication, swarm.links.straggler_one_in) = (0.0, 0.0, 0);
+    swarm.resign_probability = 0.0;
+    let planned = (1..=5).map(|n| Planned {
+        at: Instant::from_nanos(n * 10_000_000_000),
+        lasts,
+        fault: fault.clone(),
+    });
+    swarm.faults = planned.collect();
+    swarm
+}
+
+#[test]
+fn a_slow_disk_accuses_nobody() {
+    for seed in 0..40 {
+        // Its writes take up to two seconds, twice the limit of a heartbeat.
+        let swarm = world_of(seed, &Fault::SlowDisk, Duration::from_secs(8));
+        let outcome = run_swarm(swarm, &Options::default());
+        assert_eq!(outcome.violation, None, "seed {seed}");
+        assert_eq!(outcome.contents.elections, 1, "seed {seed}: heartbeats wait for no disk");
+    }
+}
+
+#[test]
+fn each_trader_that_is_lost_is_replaced_by_one_election() {
+    for (seed, fault) in
+        (0..40).zip([Fault::CrashTrader, Fault::PauseTrader, Fault::Resign].iter().cycle())
+    {
+        let swarm = world_of(seed, fault, Duration::from_secs(5));
+        let outcome = run_swarm(swarm, &Options::default());
+        assert_eq!(outcome.violation, None, "seed {seed}");
+        assert_eq!(outcome.contents.elections, 6, "seed {seed}: the first, and one a {fault:?}");
     }
 }

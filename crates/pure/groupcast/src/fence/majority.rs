@@ -24,6 +24,8 @@
 //! **The preliminary round** (Canvass) changes nothing at the voters, so a node that merely lost
 //! sight of a healthy leader disturbs nobody: it never gets a majority, and no epoch is burnt.
 //! A voter that withheld its support gives it the moment it loses its leader: nothing is polled.
+//! One that has just promised withholds it from others for a moment, too, so that two candidates
+//! at once do not depose each other.
 //!
 //! **What breaks it:** voters that forget their promise (amnesia); two different sets of voters.
 //! The voters are fixed when the group is made (S3: the last installed view, which here is the
@@ -96,9 +98,14 @@ pub enum Report {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Promised(pub Epoch);
 
-/// Timer: unanswered requests are sent again.
+/// Timers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Resend;
+pub enum Alarm {
+    /// Unanswered requests are sent again.
+    Resend,
+    /// Whoever was promised an epoch had its chance to lead.
+    Chance,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Proposal {
@@ -118,6 +125,9 @@ pub struct Majority {
     witnessed: Epoch,
     content: bool,
     proposal: Option<Proposal>,
+    /// Whether someone was promised an epoch a moment ago and may be about to lead: two candidates
+    /// at once would only depose each other.
+    hopeful: bool,
     /// Whose canvass waits until this voter has no leader.
     withheld: Option<(NodeId, Epoch)>,
     sent: u64,
@@ -134,6 +144,7 @@ impl Majority {
             witnessed: Epoch::ZERO,
             content: false,
             proposal: None,
+            hopeful: false,
             withheld: None,
             sent: 0,
             #[cfg(feature = "planted")]
@@ -214,7 +225,7 @@ impl Majority {
         self.sent += to.len() as u64;
         let body = if proposal.preparing { Message::Prepare } else { Message::Canvass };
         cx.send_many(to, body(proposal.epoch));
-        cx.set(Resend, self.settings.resend);
+        cx.set(Alarm::Resend, self.settings.resend);
     }
 
     /// Asks again. A support says "as of now", so those of an earlier round count no more; promises
@@ -255,7 +266,7 @@ impl Majority {
 
     fn drop_proposal(&mut self, cx: &mut Context<'_, Self>) {
         self.proposal = None;
-        cx.clear(Resend);
+        cx.clear(Alarm::Resend);
     }
 
     fn message(&mut self, from: NodeId, body: Message, cx: &mut Context<'_, Self>) {
@@ -272,11 +283,17 @@ impl Majority {
                 self.reply(from, Message::Reject { asked, promised: self.promised }, cx);
             }
             // A live leader is not voted out. What is withheld here is given as soon as it goes.
-            Message::Canvass(epoch) if self.content => self.withheld = Some((from, epoch)),
+            Message::Canvass(epoch)
+                if self.content || self.hopeful && from != self.promised.node =>
+            {
+                self.withheld = Some((from, epoch));
+            }
             Message::Canvass(epoch) => self.reply(from, Message::Support(epoch), cx),
             Message::Prepare(epoch) if self.content && epoch != self.promised => {}
             Message::Prepare(epoch) => {
                 self.promise(epoch, cx);
+                self.hopeful = true;
+                cx.set(Alarm::Chance, self.settings.resend);
                 self.reply(from, Message::Promise(epoch), cx);
             }
             Message::Support(epoch) => self.granted(from, epoch, false, cx),
@@ -308,9 +325,14 @@ impl Majority {
 
     fn content(&mut self, content: bool, cx: &mut Context<'_, Self>) {
         self.content = content;
-        if content {
-            return;
+        self.hopeful = false;
+        cx.clear(Alarm::Chance);
+        if !content {
+            self.support_withheld(cx);
         }
+    }
+
+    fn support_withheld(&mut self, cx: &mut Context<'_, Self>) {
         if let Some((from, epoch)) = self.withheld.take()
             && self.may_promise(epoch)
         {
@@ -325,7 +347,7 @@ impl Machine for Majority {
     type Report = Report;
     type Record = Promised;
     type Snapshot = Promised;
-    type Alarm = Resend;
+    type Alarm = Alarm;
 
     fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
         match input {
@@ -336,7 +358,13 @@ impl Machine for Majority {
             Input::Command(Command::Content(content)) => self.content(content, cx),
             Input::Command(Command::Witness(epoch)) => self.witnessed = self.witnessed.max(epoch),
             Input::Message { from, body } => self.message(from, body, cx),
-            Input::Alarm(Resend) => self.ask_again(cx),
+            Input::Alarm(Alarm::Resend) => self.ask_again(cx),
+            Input::Alarm(Alarm::Chance) => {
+                self.hopeful = false;
+                if !self.content {
+                    self.support_withheld(cx);
+                }
+            }
             Input::Start
             | Input::Claimed(_)
             | Input::Refused(_)

@@ -186,7 +186,7 @@ pub enum Alarm {
     /// The election's.
     Bully(bully::Alarm),
     /// The fence's.
-    Fence(majority::Resend),
+    Fence(majority::Alarm),
     /// The leader's next heartbeat.
     Beat,
     /// The leader that is followed may be silent.
@@ -328,7 +328,7 @@ impl Holds<Majority> for Leadership {
     fn snapshot(inner: Promised) -> Promised {
         inner
     }
-    fn alarm(inner: majority::Resend) -> Alarm {
+    fn alarm(inner: majority::Alarm) -> Alarm {
         Alarm::Fence(inner)
     }
 }

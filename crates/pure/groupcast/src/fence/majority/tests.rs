@@ -47,13 +47,13 @@ fn a_winner_canvasses_then_prepares_then_is_granted() {
 fn each_counter_is_promised_to_one_node_only() {
     let mut voter = voter(1);
     let promised = step(&mut voter, from(2, Message::Prepare(epoch(1, 2))));
-    assert_eq!(promised.len(), 2, "persisted, then promised: {promised:?}");
-    assert!(promised[0].starts_with("Persist") && promised[1].contains("Promise"));
+    assert!(promised[0].starts_with("Persist"), "before anything is said: {promised:?}");
+    assert!(promised[2].contains("Promise"), "{promised:?}");
     let again = step(&mut voter, from(2, Message::Prepare(epoch(1, 2))));
     assert_eq!(again, promised[1..], "the answer may have been lost");
     let other = step(&mut voter, from(3, Message::Prepare(epoch(1, 3))));
     assert!(other[0].contains("Reject"), "{other:?}");
-    assert!(step(&mut voter, from(3, Message::Prepare(epoch(2, 3))))[1].contains("Promise"));
+    assert!(step(&mut voter, from(3, Message::Prepare(epoch(2, 3))))[2].contains("Promise"));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_voter_with_a_live_leader_withholds_its_support_until_that_leader_goes() {
     assert!(step(&mut voter, from(3, Message::Canvass(epoch(2, 3)))).is_empty());
     assert!(step(&mut voter, from(3, Message::Prepare(epoch(2, 3)))).is_empty());
     let support = step(&mut voter, Input::Command(Command::Content(false)));
-    assert_eq!(support, ["Send([3], Support(2.3))"]);
+    assert_eq!(support, ["Clear(Chance)", "Send([3], Support(2.3))"]);
     assert_eq!(voter.promised(), Epoch::ZERO, "support promises nothing");
 }
 
@@ -102,7 +102,7 @@ fn supports_of_different_rounds_do_not_add_up() {
     });
     step(&mut voter, Input::Command(Command::Propose));
     assert!(step(&mut voter, from(1, Message::Support(epoch(1, 2)))).is_empty());
-    step(&mut voter, Input::Alarm(Resend));
+    step(&mut voter, Input::Alarm(Alarm::Resend));
     assert!(
         step(&mut voter, from(3, Message::Support(epoch(1, 2)))).is_empty(),
         "one of this round"
@@ -126,4 +126,13 @@ fn a_snapshot_of_the_promise_is_as_good_as_its_record() {
     let snapshot = Promised(epoch(4, 2));
     step(&mut voter, Input::Restore { journal: Journal::Own, snapshot });
     assert!(step(&mut voter, from(3, Message::Prepare(epoch(4, 3))))[0].contains("Reject"));
+}
+
+#[test]
+fn who_was_just_promised_an_epoch_has_its_chance_first() {
+    let mut voter = voter(1);
+    step(&mut voter, from(2, Message::Prepare(epoch(1, 2))));
+    assert!(step(&mut voter, from(3, Message::Canvass(epoch(2, 3)))).is_empty(), "it waits");
+    let supported = step(&mut voter, Input::Alarm(Alarm::Chance));
+    assert_eq!(supported, ["Send([3], Support(2.3))"], "nobody led in time");
 }
