@@ -8,6 +8,7 @@
 //! | words | [`sentence`], [`texts`] | one `.txt` a process |
 //! | figures | [`Summary`] | `summary.json` |
 //! | how it goes on | [`Progress`] | |
+//! | who talks to whom, and a drawing of it | [`topology`] | `topology.json`, `topology.svg` |
 //!
 //! ```
 //! use machine::NodeId;
@@ -33,7 +34,7 @@
 //! assert_eq!(Summary::tally(&events, facts).buys.asked, 0);
 //! ```
 //!
-//! No drawing, and no protocol: the faces of the project (terminal, page, report) and its judge
+//! No screen, and no protocol: the faces of the project (terminal, page, report) and its judge
 //! read this room.
 
 pub mod history;
@@ -42,6 +43,7 @@ mod merge;
 mod progress;
 mod summary;
 mod table;
+pub mod topology;
 mod words;
 
 pub use groupcast::leadership::{Cause, Stepped};

@@ -1,15 +1,18 @@
 //! What a run leaves behind, and the verdict over it from the files alone.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter};
 use std::path::Path;
 
 use anyhow::Context as _;
+use groupcast::overlay::Overlay;
 use judge::{Judgement, RunFiles};
+use machine::NodeId;
 use market::Kernel;
 use peer::{Record, Snapshot};
-use serde::Serialize;
 use view::lines::Tail;
+use view::topology::{self, Topology};
 use view::{Event, Facts, Summary, history};
 
 use crate::node::places;
@@ -41,8 +44,11 @@ pub(super) fn finish(
         let place = directory.join(format!("{name}.txt"));
         fs::write(&place, text).with_context(|| format!("cannot write {}", place.display()))?;
     }
-    let topology = serde_json::to_string_pretty(&Topology::of(scenario, &events))?;
-    fs::write(directory.join("topology.json"), topology).context("cannot write topology.json")?;
+    let topology = topology(scenario, &events)?;
+    let text = serde_json::to_string_pretty(&topology)?;
+    fs::write(directory.join("topology.json"), text).context("cannot write topology.json")?;
+    fs::write(directory.join("topology.svg"), topology.svg())
+        .context("cannot write topology.svg")?;
     let run = RunFiles { events, history, market: market(directory)? };
     let judgement = judge::judge(&run);
     let summary = summarise(scenario, &run, &judgement, seconds);
@@ -121,47 +127,33 @@ fn write_lines(place: &Path, events: &[Event]) -> anyhow::Result<()> {
     written.with_context(|| format!("cannot write {}", place.display()))
 }
 
-/// Who is there and who talks to whom.
-#[derive(Debug, Serialize)]
-struct Topology {
-    overlay: &'static str,
-    nodes: Vec<TopologyNode>,
-}
-
-#[derive(Debug, Serialize)]
-struct TopologyNode {
-    id: u32,
-    name: String,
-    role: String,
-    address: Option<String>,
-    neighbours: Vec<u32>,
-}
-
-impl Topology {
-    fn of(scenario: &Scenario, events: &[Event]) -> Self {
-        let mut addresses = std::collections::BTreeMap::new();
-        for event in events {
-            if let view::What::Joined { member, address, .. } = &event.what {
+/// Who is there and who talks to whom: all peers to all, and the directory to everybody.
+fn topology(scenario: &Scenario, events: &[Event]) -> anyhow::Result<Topology> {
+    let (mut addresses, mut leader) = (BTreeMap::new(), None);
+    for event in events {
+        match &event.what {
+            view::What::Joined { member, address, .. } => {
                 addresses.insert(*member, address.clone());
             }
+            view::What::Elected { .. } => leader = Some(event.node),
+            _ => {}
         }
-        let roles = roles(scenario);
-        let all: Vec<u32> = (0..=scenario.run.peers).collect();
-        let node = |&id: &u32| {
-            let node = machine::NodeId(id);
-            let role = match (id as usize).checked_sub(1).and_then(|place| roles.get(place)) {
-                Some(role) => role.name(),
-                None => "directory",
-            };
-            let others = all.iter().copied().filter(|&other| other != id);
-            TopologyNode {
-                id,
-                name: places::name(node),
-                role: role.to_owned(),
-                address: addresses.get(&node).cloned().filter(|_| node != DIRECTORY),
-                neighbours: others.collect(),
-            }
-        };
-        Self { overlay: "full mesh", nodes: all.iter().map(node).collect() }
     }
+    let roles = roles(scenario);
+    let node = |id: NodeId| {
+        let role = match (id.0 as usize).checked_sub(1).and_then(|place| roles.get(place)) {
+            Some(role) => role.name(),
+            None => "directory",
+        };
+        topology::Node {
+            id,
+            name: places::name(id),
+            role: role.to_owned(),
+            address: addresses.get(&id).cloned().filter(|_| id != DIRECTORY),
+            leads: leader == Some(id),
+        }
+    };
+    let peers = (1..=scenario.run.peers).map(NodeId).collect();
+    let overlay = Overlay::mesh(&peers).context("cannot draw the topology")?;
+    Ok(Topology { overlay, nodes: (0..=scenario.run.peers).map(NodeId).map(node).collect() })
 }

@@ -10,22 +10,49 @@
 //!                                         └──▶ nobody leads in time, or all that answered
 //!                                              are gone: ask again
 //!
-//!   Election {round}   to every reachable candidate that outranks the sender: "is one of you there?"
-//!   Answer {round}     from each of them: "I am; leave it to me"
+//!   Election {round}      to every reachable candidate that outranks the sender: "is one there?"
+//!   Answer {round}        from each of them: "I am; leave it to me"
+//!   Coordinator {seats}   from a winner to all that it reaches, if winners announce themselves
 //! ```
 //!
 //! A node outranks another if it is eligible and the other is not, else by the higher id. Nodes
 //! whose connection is closed are not asked, so after a crash nothing is waited for; only a node
 //! that hangs costs the answer limit.
 //!
+//! **Several posts.** A node wins if fewer of those that outrank it answer than posts are vacant,
+//! and takes the vacant post of that number: with three vacant posts, the one that got two answers
+//! takes the third. Who holds a post neither asks nor stands, so a lost leader's post is filled and
+//! the others stay. A node that hears of a winner while posts are still vacant stands as well.
+//!
 //! Promise: none of safety (two may win at once in a partition, and the bench can show it).
 //! Liveness: while links work, the highest reachable candidate wins within two answer limits.
+//!
+//! ```
+//! use groupcast::election::bully::{Bully, Command, Report, Settings};
+//! use machine::{Context, Effect, Input, Instant, Machine, NodeId, Random};
+//! use std::time::Duration;
+//!
+//! let mut bully = Bully::new(Settings {
+//!     me: NodeId(2),
+//!     candidates: [NodeId(1), NodeId(2), NodeId(3)].into(),
+//!     answer_limit: Duration::from_millis(100),
+//!     victory_limit: Duration::from_millis(300),
+//! });
+//! let (mut random, mut effects) = (Random::from_seed(1), Vec::new());
+//! let mut cx = Context::new(Instant::ZERO, &mut random, &mut effects);
+//! bully.handle(Input::Opened(NodeId(1)), &mut cx);
+//! bully.handle(Input::Command(Command::Start), &mut cx);
+//! assert!(matches!(effects.last(), Some(Effect::Report { report: Report::Won, .. })), "3 is away");
+//! ```
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use machine::{Context, Input, Machine, Never, NodeId};
 use serde::{Deserialize, Serialize};
+
+pub use super::{Command, Report};
+use super::{Options, Seats, Standing};
 
 /// What an election needs to know.
 #[derive(Debug, Clone)]
@@ -36,7 +63,7 @@ pub struct Settings {
     pub candidates: BTreeSet<NodeId>,
     /// How long a candidate that is connected has to answer.
     pub answer_limit: Duration,
-    /// How long one that answered has to become leader.
+    /// How long one that answered has to become leader. It may have to wait an answer limit itself.
     pub victory_limit: Duration,
 }
 
@@ -53,28 +80,11 @@ pub enum Message {
         /// The round that is answered.
         round: u64,
     },
-}
-
-/// From the layer above.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// An election is needed.
-    Start,
-    /// There is a leader: no election is needed.
-    Settle,
-    /// This node is connected but silent: do not wait for it, until it is heard of again.
-    Suspect(NodeId),
-    /// This node, if any, yields to all others until told otherwise.
-    Bar(Option<NodeId>),
-}
-
-/// To the layer above.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Report {
-    /// This node asks the candidates that outrank it.
-    Campaigned,
-    /// Nobody that outranks this node is there.
-    Won,
+    /// These hold the posts.
+    Coordinator {
+        /// All that the sender knows of.
+        seats: Seats,
+    },
 }
 
 /// Timers.
@@ -89,10 +99,15 @@ pub enum Alarm {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
     Idle,
-    /// Those asked that have neither answered nor gone.
-    Asking(BTreeSet<NodeId>),
+    /// Those asked that have neither answered nor gone, and those that answered and have not gone.
+    Asking {
+        unanswered: BTreeSet<NodeId>,
+        answered: BTreeSet<NodeId>,
+    },
     /// Those that answered and have not gone.
-    Waiting(BTreeSet<NodeId>),
+    Waiting {
+        answered: BTreeSet<NodeId>,
+    },
 }
 
 /// One node's part in bully elections.
@@ -100,17 +115,24 @@ enum State {
 pub struct Bully {
     settings: Settings,
     state: State,
+    standing: Standing,
     round: u64,
-    reachable: BTreeSet<NodeId>,
-    barred: Option<NodeId>,
+    /// Whether someone wanted an election that this node had no reason for: all posts were held.
+    /// News travels at different speeds: they may only have heard first.
+    wanted: bool,
     sent: u64,
 }
 
 impl Bully {
-    /// A node that knows of nobody yet.
+    /// A node that knows of nobody yet, with the default [`Options`].
     pub fn new(settings: Settings) -> Self {
-        let reachable = BTreeSet::new();
-        Self { settings, state: State::Idle, round: 0, reachable, barred: None, sent: 0 }
+        Self::with_options(settings, Options::default())
+    }
+
+    /// A node that knows of nobody yet.
+    pub fn with_options(settings: Settings, options: Options) -> Self {
+        let standing = Standing::new(settings.me, settings.candidates.clone(), options);
+        Self { settings, state: State::Idle, standing, round: 0, wanted: false, sent: 0 }
     }
 
     /// Messages sent since the node started, one a receiver.
@@ -120,92 +142,177 @@ impl Bully {
 
     /// A node that was not to be waited for was heard of.
     pub fn is_there(&mut self, node: NodeId) {
-        self.reachable.insert(node);
+        self.standing.heard(node);
     }
 
-    fn rank(&self, node: NodeId) -> (bool, NodeId) {
-        (self.barred != Some(node), node)
-    }
-
-    fn outranks(&self, one: NodeId, other: NodeId) -> bool {
-        self.rank(one) > self.rank(other)
+    /// Who holds which post, of those that are there, as far as announcements told.
+    pub fn seated(&self) -> Seats {
+        self.standing.seated()
     }
 
     fn ask(&mut self, cx: &mut Context<'_, Self>) {
+        if self.standing.vacant().is_empty() {
+            self.rest(cx);
+            self.wanted = true;
+            return;
+        }
+        self.wanted = false;
         self.round += 1;
         cx.report(Report::Campaigned);
-        let me = self.settings.me;
-        let asked: BTreeSet<NodeId> = self
-            .settings
-            .candidates
-            .intersection(&self.reachable)
-            .copied()
-            .filter(|&node| self.outranks(node, me))
-            .collect();
+        let (standing, me) = (&self.standing, self.settings.me);
+        let mut asked = standing.others();
+        asked.retain(|&node| standing.outranks(node, me) && !standing.is_seated(node));
+        let unanswered = asked.iter().copied().collect();
+        self.state = State::Asking { unanswered, answered: BTreeSet::new() };
         if asked.is_empty() {
-            return self.win(cx);
+            return self.decide(cx);
         }
         self.sent += asked.len() as u64;
-        cx.send_many(asked.iter().copied().collect(), Message::Election { round: self.round });
+        cx.send_many(asked, Message::Election { round: self.round });
         cx.clear(Alarm::Victory);
         cx.set(Alarm::Answers, self.settings.answer_limit);
-        self.state = State::Asking(asked);
     }
 
-    fn win(&mut self, cx: &mut Context<'_, Self>) {
+    /// What follows from who answered, who is silent, and which posts are vacant.
+    fn decide(&mut self, cx: &mut Context<'_, Self>) {
+        let (answered, unanswered) = match &self.state {
+            State::Idle => return,
+            State::Asking { answered, unanswered } => (answered, Some(unanswered)),
+            State::Waiting { answered } => (answered, None),
+        };
+        let vacant = self.standing.vacant();
+        let rivals = answered.iter().filter(|&&node| !self.standing.is_seated(node)).count();
+        match (vacant.get(rivals), unanswered) {
+            _ if vacant.is_empty() => self.rest(cx),
+            (None, None) => {}
+            (None, Some(_)) => {
+                self.state = State::Waiting { answered: answered.clone() };
+                cx.clear(Alarm::Answers);
+                cx.set(Alarm::Victory, self.settings.victory_limit);
+            }
+            (Some(_), None) => self.ask(cx),
+            (Some(&post), Some(unanswered)) if unanswered.is_empty() => self.win(post, cx),
+            (Some(_), Some(_)) => {}
+        }
+    }
+
+    fn win(&mut self, post: u32, cx: &mut Context<'_, Self>) {
         self.rest(cx);
+        let me = self.settings.me;
+        if self.standing.is_seated(me) {
+            // It began for the sake of others, and none of them is there.
+            return;
+        }
         cx.report(Report::Won);
+        if self.standing.options.announces() {
+            self.standing.seat([(post, me)]);
+            cx.report(Report::Seated(self.seated()));
+            self.announce(self.standing.others(), cx);
+        }
+    }
+
+    fn announce(&mut self, to: Vec<NodeId>, cx: &mut Context<'_, Self>) {
+        self.sent += to.len() as u64;
+        cx.send_many(to, Message::Coordinator { seats: self.seated() });
     }
 
     fn rest(&mut self, cx: &mut Context<'_, Self>) {
         self.state = State::Idle;
+        self.wanted = false;
         cx.clear(Alarm::Answers);
         cx.clear(Alarm::Victory);
     }
 
     fn message(&mut self, from: NodeId, body: Message, cx: &mut Context<'_, Self>) {
-        self.reachable.insert(from);
-        match body {
-            Message::Election { round } => {
-                if self.outranks(self.settings.me, from) {
-                    self.sent += 1;
-                    cx.send(from, Message::Answer { round });
-                    if self.state == State::Idle {
-                        self.ask(cx);
-                    }
-                }
-            }
-            Message::Answer { round } if round == self.round => {
-                let answered = match &mut self.state {
-                    State::Idle => return,
-                    State::Asking(_) => BTreeSet::from([from]),
-                    State::Waiting(answered) => {
-                        answered.insert(from);
-                        return;
-                    }
-                };
-                self.state = State::Waiting(answered);
-                cx.clear(Alarm::Answers);
-                cx.set(Alarm::Victory, self.settings.victory_limit);
-            }
-            Message::Answer { .. } => {}
+        if !self.standing.candidates.contains(&from) {
+            return;
         }
-    }
-
-    fn lost(&mut self, node: NodeId, cx: &mut Context<'_, Self>) {
-        self.reachable.remove(&node);
-        match &mut self.state {
-            State::Idle => {}
-            State::Asking(asked) => {
-                if asked.remove(&node) && asked.is_empty() {
-                    self.win(cx);
-                }
+        self.standing.heard(from);
+        match body {
+            Message::Election { .. } if self.standing.is_seated(self.settings.me) => {
+                self.announce(vec![from], cx);
             }
-            State::Waiting(answered) => {
-                if answered.remove(&node) && answered.is_empty() {
+            Message::Election { round } if self.standing.outranks(self.settings.me, from) => {
+                self.sent += 1;
+                cx.send(from, Message::Answer { round });
+                if self.state == State::Idle {
                     self.ask(cx);
                 }
             }
+            Message::Election { .. } => {}
+            Message::Answer { round } if round == self.round && self.standing.sees(from) => {
+                self.answer(from, cx);
+            }
+            Message::Answer { .. } => {}
+            Message::Coordinator { seats } if self.standing.options.announces() => {
+                self.coordinator(from, &seats, cx);
+            }
+            Message::Coordinator { .. } => {}
+        }
+    }
+
+    fn answer(&mut self, from: NodeId, cx: &mut Context<'_, Self>) {
+        match &mut self.state {
+            State::Idle => return,
+            State::Asking { unanswered, answered } => {
+                unanswered.remove(&from);
+                answered.insert(from);
+            }
+            State::Waiting { answered } => {
+                answered.insert(from);
+            }
+        }
+        self.decide(cx);
+    }
+
+    fn coordinator(&mut self, from: NodeId, seats: &Seats, cx: &mut Context<'_, Self>) {
+        let news = self.standing.hear(seats);
+        if news.is_outdated {
+            self.announce(vec![from], cx);
+        }
+        if news.won {
+            cx.report(Report::Won);
+        }
+        if news.is_new {
+            cx.report(Report::Seated(self.seated()));
+        }
+        if let State::Asking { unanswered, .. } = &mut self.state {
+            unanswered.remove(&from);
+        }
+        let has_vacancy = !self.standing.vacant().is_empty();
+        if self.state != State::Idle {
+            self.decide(cx);
+        } else if news.is_new && has_vacancy && !self.standing.is_seated(self.settings.me) {
+            self.ask(cx);
+        }
+    }
+
+    fn opened(&mut self, node: NodeId, cx: &mut Context<'_, Self>) {
+        self.standing.opened(node);
+        if self.standing.is_seated(self.settings.me) {
+            // The news for a node that comes late.
+            self.announce(vec![node], cx);
+        }
+    }
+
+    /// A node is not to be waited for; whether a post is vacant by that.
+    fn lost(&mut self, node: NodeId, is_vacated: bool, cx: &mut Context<'_, Self>) {
+        match &mut self.state {
+            State::Idle => return self.vacated(is_vacated, cx),
+            State::Asking { unanswered, answered } => {
+                unanswered.remove(&node);
+                answered.remove(&node);
+            }
+            State::Waiting { answered } => {
+                answered.remove(&node);
+            }
+        }
+        self.decide(cx);
+    }
+
+    fn vacated(&mut self, is_vacated: bool, cx: &mut Context<'_, Self>) {
+        if is_vacated && self.state == State::Idle && (self.wanted || self.standing.begins()) {
+            self.ask(cx);
         }
     }
 }
@@ -222,19 +329,29 @@ impl Machine for Bully {
         match input {
             Input::Command(Command::Start) => self.ask(cx),
             Input::Command(Command::Settle) => self.rest(cx),
-            Input::Command(Command::Bar(node)) => self.barred = node,
-            Input::Opened(node) => {
-                self.reachable.insert(node);
+            Input::Command(Command::Bar(nodes)) => {
+                let is_vacated = self.standing.bar(nodes);
+                self.vacated(is_vacated, cx);
             }
-            Input::Closed(node) | Input::Command(Command::Suspect(node)) => self.lost(node, cx),
+            Input::Command(Command::Joined(node)) => self.standing.starters.joined(node),
+            Input::Opened(node) => self.opened(node, cx),
+            Input::Closed(node) => {
+                let is_vacated = self.standing.closed(node);
+                self.lost(node, is_vacated, cx);
+            }
+            Input::Command(Command::Suspect(node)) => {
+                let is_vacated = self.standing.is_silent(node);
+                self.lost(node, is_vacated, cx);
+            }
             Input::Message { from, body } => self.message(from, body, cx),
             Input::Alarm(Alarm::Answers) => {
-                if matches!(self.state, State::Asking(_)) {
-                    self.win(cx);
+                if let State::Asking { unanswered, .. } = &mut self.state {
+                    unanswered.clear();
+                    self.decide(cx);
                 }
             }
             Input::Alarm(Alarm::Victory) => {
-                if matches!(self.state, State::Waiting(_)) {
+                if matches!(self.state, State::Waiting { .. }) {
                     self.ask(cx);
                 }
             }
@@ -246,102 +363,4 @@ impl Machine for Bully {
 }
 
 #[cfg(test)]
-mod tests {
-    use machine::{Effect, Instant, Random};
-
-    use super::*;
-
-    fn bully(me: u32) -> Bully {
-        let limit = Duration::from_millis(10);
-        Bully::new(Settings {
-            me: NodeId(me),
-            candidates: (1..=4).map(NodeId).collect(),
-            answer_limit: limit,
-            victory_limit: limit * 4,
-        })
-    }
-
-    /// The effects of one input, as text.
-    fn step(bully: &mut Bully, input: Input<Bully>) -> Vec<String> {
-        let (mut random, mut effects) = (Random::from_seed(0), Vec::new());
-        bully.handle(input, &mut Context::new(Instant::ZERO, &mut random, &mut effects));
-        effects.iter().map(|effect: &Effect<Bully>| format!("{effect:?}")).collect()
-    }
-
-    fn open(bully: &mut Bully, nodes: &[u32]) {
-        for &node in nodes {
-            assert!(step(bully, Input::Opened(NodeId(node))).is_empty());
-        }
-    }
-
-    const WON: [&str; 4] =
-        ["Report(Campaigned)", "Clear(Answers)", "Clear(Victory)", "Report(Won)"];
-
-    #[test]
-    fn the_highest_that_is_reachable_wins_at_once() {
-        let mut bully = bully(3);
-        open(&mut bully, &[1, 2]);
-        assert_eq!(step(&mut bully, Input::Command(Command::Start)), WON);
-    }
-
-    #[test]
-    fn higher_ones_are_asked_and_their_answer_is_waited_for() {
-        let mut bully = bully(2);
-        open(&mut bully, &[1, 3, 4]);
-        assert_eq!(
-            step(&mut bully, Input::Command(Command::Start)),
-            [
-                "Report(Campaigned)",
-                "Send([3, 4], Election { round: 1 })",
-                "Clear(Victory)",
-                "Set(Answers, 0.010)"
-            ]
-        );
-        let stale = Input::Message { from: NodeId(3), body: Message::Answer { round: 0 } };
-        assert!(step(&mut bully, stale).is_empty());
-        let answer = Input::Message { from: NodeId(3), body: Message::Answer { round: 1 } };
-        assert_eq!(step(&mut bully, answer), ["Clear(Answers)", "Set(Victory, 0.040)"]);
-        // The one that answered dies before it leads; 4 still has not answered and is asked again.
-        let effects = step(&mut bully, Input::Closed(NodeId(3)));
-        assert_eq!(effects[1], "Send([4], Election { round: 2 })");
-        assert_eq!(bully.messages_sent(), 3);
-    }
-
-    #[test]
-    fn the_last_one_asked_that_goes_makes_the_asker_win() {
-        let mut bully = bully(2);
-        open(&mut bully, &[3, 4]);
-        step(&mut bully, Input::Command(Command::Start));
-        assert!(step(&mut bully, Input::Closed(NodeId(4))).is_empty());
-        assert_eq!(step(&mut bully, Input::Command(Command::Suspect(NodeId(3)))), WON[1..]);
-    }
-
-    #[test]
-    fn one_that_hangs_is_waited_for_no_longer_than_the_limit() {
-        let mut bully = bully(3);
-        open(&mut bully, &[4]);
-        step(&mut bully, Input::Command(Command::Start));
-        assert_eq!(step(&mut bully, Input::Alarm(Alarm::Answers)), WON[1..]);
-    }
-
-    #[test]
-    fn a_lower_one_is_answered_and_starts_this_nodes_own_election() {
-        let mut bully = bully(3);
-        let election = Input::Message { from: NodeId(1), body: Message::Election { round: 7 } };
-        let effects = step(&mut bully, election);
-        assert_eq!(effects[0], "Send([1], Answer { round: 7 })");
-        assert_eq!(effects[1..], WON);
-        let higher = Input::Message { from: NodeId(4), body: Message::Election { round: 1 } };
-        assert!(step(&mut bully, higher).is_empty());
-    }
-
-    #[test]
-    fn a_barred_node_yields_to_a_lower_one_but_leads_if_nobody_else_is_there() {
-        let mut bully = bully(4);
-        step(&mut bully, Input::Command(Command::Bar(Some(NodeId(4)))));
-        assert_eq!(step(&mut bully, Input::Command(Command::Start)), WON);
-        open(&mut bully, &[1]);
-        let effects = step(&mut bully, Input::Command(Command::Start));
-        assert_eq!(effects[1], "Send([1], Election { round: 2 })");
-    }
-}
+mod tests;

@@ -31,15 +31,18 @@
 //! The voters are fixed when the group is made (S3: the last installed view, which here is the
 //! first).
 
+mod tally;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use machine::{Context, Epoch, Input, Journal, Machine, NodeId};
 use serde::{Deserialize, Serialize};
+use tally::Tally;
 
 /// How far an epoch may lie above the highest one known. A node that missed so many elections was
 /// away for longer than any group lasts.
-const COUNTER_JUMP_MAX: u64 = 1 << 32;
+pub(crate) const COUNTER_JUMP_MAX: u64 = 1 << 32;
 
 /// What a voter needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -130,7 +133,7 @@ pub struct Majority {
     hopeful: bool,
     /// Whose canvass waits until this voter has no leader.
     withheld: Option<(NodeId, Epoch)>,
-    sent: u64,
+    sent: Tally,
     #[cfg(feature = "planted")]
     unfenced: bool,
 }
@@ -146,7 +149,7 @@ impl Majority {
             proposal: None,
             hopeful: false,
             withheld: None,
-            sent: 0,
+            sent: Tally::default(),
             #[cfg(feature = "planted")]
             unfenced: false,
         }
@@ -175,12 +178,17 @@ impl Majority {
 
     /// Messages sent since the node started, one a receiver.
     pub fn messages_sent(&self) -> u64 {
-        self.sent
+        self.sent.0
     }
 
     /// How many make a majority of `voters`.
     pub fn quorum(voters: usize) -> usize {
         voters / 2 + 1
+    }
+
+    /// How many of the voters, this one included, must promise an epoch before it is granted.
+    pub fn needed(&self) -> usize {
+        Self::quorum(self.settings.voters.len())
     }
 
     /// Whether an epoch may have come about by elections: one that is far above all others would
@@ -222,7 +230,7 @@ impl Majority {
     fn ask(&mut self, cx: &mut Context<'_, Self>) {
         let Some(proposal) = &self.proposal else { return };
         let to: Vec<NodeId> = self.settings.voters.difference(&proposal.granted).copied().collect();
-        self.sent += to.len() as u64;
+        self.sent.0 += to.len() as u64;
         let body = if proposal.preparing { Message::Prepare } else { Message::Canvass };
         cx.send_many(to, body(proposal.epoch));
         cx.set(Alarm::Resend, self.settings.resend);
@@ -242,7 +250,7 @@ impl Majority {
 
     /// Goes on to the next phase as soon as a majority has granted this one.
     fn advance(&mut self, cx: &mut Context<'_, Self>) {
-        let quorum = Self::quorum(self.settings.voters.len());
+        let quorum = self.needed();
         let Some(proposal) = &self.proposal else { return };
         if proposal.granted.len() < quorum {
             return;
@@ -319,7 +327,7 @@ impl Majority {
     }
 
     fn reply(&mut self, to: NodeId, body: Message, cx: &mut Context<'_, Self>) {
-        self.sent += 1;
+        self.sent.0 += 1;
         cx.send(to, body);
     }
 

@@ -1,5 +1,7 @@
 //! What each input does to a node's leadership.
 
+use std::collections::BTreeSet;
+
 use machine::{Epoch, Input, Machine, NodeId};
 
 use super::{Alarm, Cause, Command, Cx, Leadership, Message, Report, Role, Stepped};
@@ -42,7 +44,7 @@ impl Leadership {
         let silenced = bully::Command::Suspect(epoch.node);
         self.bully(Input::Command(silenced), cx);
         if self.settings.bar_last_leader {
-            self.bar(Some(epoch.node), cx);
+            self.bar(BTreeSet::from([epoch.node]), cx);
         }
         let initiator = self.initiator(epoch, cx);
         self.seek(cause, initiator, cx);
@@ -72,7 +74,7 @@ impl Leadership {
             Message::Resign { epoch, initiator } => {
                 if self.role == (Role::Following { epoch }) && epoch.node == from {
                     cx.report(Report::Suspected { node: from, cause: Cause::Resign });
-                    self.bar(Some(from), cx);
+                    self.bar(BTreeSet::from([from]), cx);
                     self.seek(Cause::Resign, initiator, cx);
                 }
             }
@@ -97,7 +99,7 @@ impl Leadership {
             return;
         }
         let known = self.last_leader.max(self.fence.promised());
-        if epoch.counter < known.counter {
+        if self.is_below(epoch, known) {
             return cx.send(epoch.node, Message::Deposed(known));
         }
         // Only this counts as being heard: a leader that stepped down still says other things.
@@ -122,7 +124,7 @@ impl Leadership {
         }
         self.fence(majority::Command::Witness(higher), cx);
         if let Role::Leading { epoch, .. } = self.role
-            && epoch.counter < higher.counter
+            && self.is_below(epoch, higher)
         {
             self.step_down(Stepped::Outbid, cx);
         }
@@ -136,14 +138,14 @@ impl Leadership {
         cx.send_many(others, Message::Resign { epoch, initiator });
         self.step_down(Stepped::Resigned, cx);
         self.role = Role::Seeking { since: cx.now, cause: Cause::Resign };
-        self.bar(Some(self.settings.me), cx);
+        self.bar(BTreeSet::from([self.settings.me]), cx);
     }
 
     fn beat(&mut self, cx: &mut Cx<'_>) {
         let Role::Leading { epoch, followers } = &self.role else { return };
         let limit = self.settings.heartbeat_limit;
         let recent = followers.values().filter(|&&heard| cx.now.since(heard) < limit).count();
-        if recent + 1 < majority::Majority::quorum(self.settings.voters.len()) {
+        if recent + 1 < self.fence.needed() {
             return self.step_down(Stepped::NoMajority, cx);
         }
         let epoch = *epoch;
@@ -182,6 +184,7 @@ impl Machine for Leadership {
             Input::Start => self.start(cx),
             Input::Command(Command::Resign) => self.resign(cx),
             Input::Command(Command::Outbid(higher)) => self.outbid(higher, cx),
+            Input::Command(Command::Joined(node)) => self.starters.joined(node),
             Input::Message { from, body } => self.message(from, body, cx),
             Input::Opened(node) => self.opened(node, cx),
             Input::Closed(node) => self.closed(node, cx),
@@ -202,7 +205,7 @@ impl Machine for Leadership {
     fn check(&self) -> Result<(), String> {
         self.fence.check()?;
         match self.role {
-            Role::Leading { epoch, .. } if epoch.counter < self.fence.promised().counter => {
+            Role::Leading { epoch, .. } if self.is_below(epoch, self.fence.promised()) => {
                 Err(format!("leads in {epoch} but has promised {}", self.fence.promised()))
             }
             _ => Ok(()),

@@ -1,5 +1,5 @@
-//! Leadership: a [detector](crate::detector), a [bully election](crate::election::bully) and the
-//! [majority fence](crate::fence::majority), stacked into one machine.
+//! Leadership: a [detector](crate::detector), a [bully election](crate::election::bully) and a
+//! [fence](crate::fence), stacked into one machine.
 //!
 //! ```text
 //!               connected to all, or patience ends          Granted by the fence
@@ -34,21 +34,11 @@ use machine::{Context, Epoch, Holds, Instant, Never, NodeId};
 use serde::{Deserialize, Serialize};
 
 use crate::detector::Detector;
+pub use crate::election::Initiator;
+use crate::election::Starters;
 use crate::election::bully::{self, Bully};
+use crate::fence::Fence;
 use crate::fence::majority::{self, Majority, Promised};
-
-/// Who starts an election when a leader is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Initiator {
-    /// Every node that suspects the leader.
-    Every,
-    /// One of those that are connected, the same at all of them.
-    Random,
-    /// The lowest id that is connected.
-    Lowest,
-    /// The highest id that is connected.
-    Highest,
-}
 
 /// Where the first leader comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +101,8 @@ pub enum Command {
     Resign,
     /// This node was told by something that checks epochs that a higher one stands there.
     Outbid(Epoch),
+    /// This node joined after all others ([`Initiator::LastToJoin`]).
+    Joined(NodeId),
 }
 
 /// Why there was an election.
@@ -219,8 +211,10 @@ pub struct Leadership {
     detector: Detector,
     bully: Bully,
     fence: Majority,
-    /// The leader that yields in the next election.
-    barred: Option<NodeId>,
+    fenced_by: Fence,
+    starters: Starters,
+    /// Who yields in the next election.
+    barred: BTreeSet<NodeId>,
     /// Who asked for an election while this node had no reason for one. News travels at different
     /// speeds: they may only have heard first, and are answered as soon as this node hears too.
     askers: BTreeMap<NodeId, bully::Message>,
@@ -236,8 +230,14 @@ pub struct Leadership {
 }
 
 impl Leadership {
-    /// A node that knows of nobody yet.
+    /// A node that knows of nobody yet, behind the majority fence.
     pub fn new(settings: Settings) -> Self {
+        Self::with_fence(settings, Fence::Majority)
+    }
+
+    /// A node that knows of nobody yet. With [`Fence::None`] the winner of an election leads at
+    /// once, and on without a majority: two may lead, each on its side of a partition.
+    pub fn with_fence(settings: Settings, fenced_by: Fence) -> Self {
         let bully = Bully::new(bully::Settings {
             me: settings.me,
             candidates: settings.voters.clone(),
@@ -245,18 +245,20 @@ impl Leadership {
             // The winner still has to pass the fence: one more round of answers.
             victory_limit: settings.answer_limit * 2,
         });
-        let fence = Majority::new(majority::Settings {
+        let fence = fenced_by.new_voter(majority::Settings {
             me: settings.me,
             voters: settings.voters.clone(),
             resend: settings.resend,
         });
         Self {
             detector: Detector::new(settings.heartbeat_limit),
+            starters: Starters::new(settings.initiator, &settings.voters),
             settings,
             role: Role::Seeking { since: Instant::ZERO, cause: Cause::Start },
             bully,
             fence,
-            barred: None,
+            fenced_by,
+            barred: BTreeSet::new(),
             askers: BTreeMap::new(),
             had_leader: false,
             last_leader: Epoch::ZERO,
@@ -288,6 +290,16 @@ impl Leadership {
     /// What this node has promised; it must survive a crash.
     pub fn promised(&self) -> Promised {
         Promised(self.fence.promised())
+    }
+
+    /// Whether whoever is heard of with the second epoch leads or was promised above the first.
+    fn is_below(&self, one: Epoch, other: Epoch) -> bool {
+        match self.fenced_by {
+            // No counter is granted twice, so the counter decides.
+            Fence::Majority => one.counter < other.counter,
+            // Two may lead with the same counter: when they meet, the higher node goes on.
+            Fence::None => one < other,
+        }
     }
 
     fn others(&self) -> Vec<NodeId> {

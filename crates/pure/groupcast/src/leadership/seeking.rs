@@ -1,8 +1,10 @@
 //! The way from no leader to a leader: elections and the fence.
 
+use std::collections::BTreeSet;
+
 use machine::{Epoch, Input, NodeId};
 
-use super::{Alarm, Cause, Cx, First, Initiator, Leadership, Message, Report, Role, Stepped};
+use super::{Alarm, Cause, Cx, First, Leadership, Message, Report, Role, Stepped};
 use crate::detector::Health;
 use crate::election::bully;
 use crate::fence::majority;
@@ -34,27 +36,11 @@ impl Leadership {
 
     /// Who starts the election after `gone`; everyone if none.
     pub(super) fn initiator(&self, gone: Epoch, cx: &Cx<'_>) -> Option<NodeId> {
-        let left: Vec<NodeId> = self
-            .settings
-            .voters
-            .iter()
-            .copied()
-            .filter(|&node| node != gone.node)
-            .filter(|&node| {
-                node == self.settings.me || self.detector.health(node, cx.now) != Health::Closed
-            })
-            .collect();
-        match self.settings.initiator {
-            Initiator::Every => None,
-            Initiator::Lowest => left.first().copied(),
-            Initiator::Highest => left.last().copied(),
-            // The same at all nodes that have the same connections: the epoch is the die.
-            Initiator::Random => {
-                let die = machine::Random::fork(gone.counter, gone.node.0.into())
-                    .below(left.len() as u64);
-                left.get(die as usize).copied()
-            }
-        }
+        self.starters.choose(gone, |node| {
+            node != gone.node
+                && (node == self.settings.me
+                    || self.detector.health(node, cx.now) != Health::Closed)
+        })
     }
 
     pub(super) fn start_election(&mut self, cx: &mut Cx<'_>) {
@@ -70,7 +56,7 @@ impl Leadership {
         }
         let others = self.others();
         let connected = others.iter().filter(|&&node| self.detector.is_connected(node)).count();
-        let quorum = majority::Majority::quorum(self.settings.voters.len());
+        let quorum = self.fence.needed();
         match self.settings.first {
             First::Appointed(node) if node == self.settings.me && connected + 1 >= quorum => {
                 if !self.fence.is_proposing() {
@@ -80,7 +66,9 @@ impl Leadership {
             // A group that runs already may have a leader that is about to be heard of.
             First::Elected if connected == others.len() && !self.was_complete => {
                 self.was_complete = true;
-                cx.set(Alarm::Patience, self.settings.heartbeat_period);
+                if self.initiator(Epoch::ZERO, cx).is_none_or(|node| node == self.settings.me) {
+                    cx.set(Alarm::Patience, self.settings.heartbeat_period);
+                }
             }
             First::Appointed(_) | First::Elected => {}
         }
@@ -92,6 +80,8 @@ impl Leadership {
                 bully::Report::Campaigned => cx.report(Report::Campaigned),
                 bully::Report::Won if self.fence.is_proposing() => {}
                 bully::Report::Won => self.fence(majority::Command::Propose, cx),
+                // Leaders are announced here, with the fence's epoch.
+                bully::Report::Seated(_) => {}
             }
         }
     }
@@ -113,7 +103,7 @@ impl Leadership {
     /// S1: a leader that has promised a higher epoch leads no more.
     fn yield_to_promise(&mut self, cx: &mut Cx<'_>) {
         if let Role::Leading { epoch, .. } = self.role
-            && epoch.counter < self.fence.promised().counter
+            && self.is_below(epoch, self.fence.promised())
         {
             self.step_down(Stepped::Outbid, cx);
         }
@@ -142,15 +132,15 @@ impl Leadership {
         self.had_leader = true;
         self.last_leader = self.epoch().unwrap_or(self.last_leader);
         self.askers.clear();
-        self.bar(None, cx);
+        self.bar(BTreeSet::new(), cx);
         self.bully(Input::Command(bully::Command::Settle), cx);
         cx.clear(Alarm::Patience);
     }
 
-    pub(super) fn bar(&mut self, node: Option<NodeId>, cx: &mut Cx<'_>) {
-        if self.barred != node {
-            self.barred = node;
-            self.bully(Input::Command(bully::Command::Bar(node)), cx);
+    pub(super) fn bar(&mut self, nodes: BTreeSet<NodeId>, cx: &mut Cx<'_>) {
+        if self.barred != nodes {
+            self.barred.clone_from(&nodes);
+            self.bully(Input::Command(bully::Command::Bar(nodes)), cx);
         }
     }
 

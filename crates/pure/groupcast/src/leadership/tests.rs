@@ -35,10 +35,14 @@ struct Group {
 
 impl Group {
     fn new(nodes: u32, change: impl Fn(&mut Settings)) -> Self {
+        Self::with_fence(nodes, Fence::Majority, change)
+    }
+
+    fn with_fence(nodes: u32, fence: Fence, change: impl Fn(&mut Settings)) -> Self {
         let made = (1..=nodes).map(|node| {
             let mut settings = settings(node, nodes);
             change(&mut settings);
-            (NodeId(node), Leadership::new(settings))
+            (NodeId(node), Leadership::with_fence(settings, fence))
         });
         let mut group = Self {
             now: Instant::ZERO,
@@ -177,6 +181,35 @@ fn without_a_majority_nobody_leads() {
     group.kill(5);
     group.run(LIMIT * 10);
     assert!(group.nodes.values().all(|node| node.epoch().is_none()));
+}
+
+#[test]
+fn without_a_fence_two_lead_until_they_hear_of_each_other() {
+    let mut group = Group::with_fence(2, Fence::None, |_| {});
+    group.run(PERIOD * 2);
+    for (at, peer) in [(1, 2), (2, 1)] {
+        group.waiting.push_back((NodeId(at), Input::Closed(NodeId(peer))));
+    }
+    group.drain();
+    group.run(LIMIT * 2);
+    assert!(group.nodes.values().all(Leadership::is_leading), "no majority is needed");
+    for (at, peer) in [(1, 2), (2, 1)] {
+        group.waiting.push_back((NodeId(at), Input::Opened(NodeId(peer))));
+    }
+    group.drain();
+    assert_eq!(group.epoch(), epoch(2, 1));
+}
+
+#[test]
+fn the_last_to_join_begins_and_nobody_else() {
+    let mut group = Group::new(5, |settings| settings.initiator = Initiator::LastToJoin);
+    (1..=5).for_each(|node| group.command(node, Command::Joined(NodeId(2))));
+    group.run(PERIOD * 2);
+    group.reports.clear();
+    group.kill(5);
+    assert_eq!(group.epoch(), epoch(2, 4));
+    let campaigned = |node| group.reports.contains(&(NodeId(node), Report::Campaigned));
+    assert_eq!([1, 2, 3, 4].map(campaigned), [false, true, true, true], "2, and those it asked");
 }
 
 #[test]

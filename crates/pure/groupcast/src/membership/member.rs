@@ -27,6 +27,14 @@ pub struct Member {
     incarnation: Incarnation,
     version: u64,
     known: BTreeMap<NodeId, Entry>,
+    has_left: bool,
+}
+
+/// From the layer above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Tell the directory, and announce this node no more in this life.
+    Leave,
 }
 
 /// Timer: the next announcement is due.
@@ -36,7 +44,13 @@ pub struct Announce;
 impl Member {
     /// A node in its first life; [`Member::begin`] tells it which life it is.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, incarnation: Incarnation(0), version: 0, known: BTreeMap::new() }
+        Self {
+            settings,
+            incarnation: Incarnation(0),
+            version: 0,
+            known: BTreeMap::new(),
+            has_left: false,
+        }
     }
 
     /// Which life this is; before the machine is started.
@@ -45,10 +59,20 @@ impl Member {
     }
 
     fn announce(&self, cx: &mut Context<'_, Self>) {
+        if self.has_left {
+            return;
+        }
         let (incarnation, address) = (self.incarnation, self.settings.address.clone());
         let body = Message::Announce { incarnation, address, known: self.version };
         cx.send(self.settings.directory, body);
         cx.set(Announce, self.settings.period);
+    }
+
+    /// If this is lost, the node expires like any other that is silent.
+    fn leave(&mut self, cx: &mut Context<'_, Self>) {
+        self.has_left = true;
+        cx.clear(Announce);
+        cx.send(self.settings.directory, Message::Leave { incarnation: self.incarnation });
     }
 
     fn learn(&mut self, version: u64, entries: Vec<Entry>, cx: &mut Context<'_, Self>) {
@@ -77,7 +101,7 @@ impl Member {
 
 impl Machine for Member {
     type Message = Message;
-    type Command = Never;
+    type Command = Command;
     type Report = Report;
     type Record = Never;
     type Snapshot = Never;
@@ -95,7 +119,7 @@ impl Machine for Member {
             }
             Input::Restore { snapshot, .. } => match snapshot {},
             Input::Replay { record, .. } => match record {},
-            Input::Command(command) => match command {},
+            Input::Command(Command::Leave) => self.leave(cx),
             Input::Message { .. }
             | Input::Claimed(_)
             | Input::Refused(_)
@@ -144,5 +168,9 @@ mod tests {
         assert_eq!(changes[0], "Report(Expired(NodeId(2)))");
         assert!(changes[1].contains("NodeId(3), incarnation: Incarnation(2)"), "{changes:?}");
         assert_eq!(changes.len(), 2);
+        let left = step(&mut member, Input::Command(Command::Leave));
+        assert_eq!(left, ["Clear(Announce)", "Send([0], Leave { incarnation: Incarnation(3) })"]);
+        assert!(step(&mut member, Input::Alarm(Announce)).is_empty());
+        assert!(step(&mut member, Input::Opened(NodeId(0))).is_empty());
     }
 }

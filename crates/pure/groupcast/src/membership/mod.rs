@@ -1,23 +1,43 @@
 //! Membership by a directory: nodes announce themselves, the directory introduces them to each
-//! other, and forgets those that stop announcing (the group manager of seed 003, the name servers
-//! of seeds 000 and 002).
+//! other, and forgets those that leave or stop announcing (the group manager of seed 003, the name
+//! servers of seeds 000 and 002). It also gives ids to nodes that have none, and lets one node at a
+//! time hold an election.
 //!
 //! ```text
 //!   Announce {incarnation, address, known}   node to directory, each period
 //!   Members {version, entries}               directory to a node that does not know this version,
 //!                                            and to all when something changes
+//!   Leave {incarnation}                      node to directory: I go
+//!
+//!   AskId {token} ─▶   ◀─ Id {token, id}     a node without an id, under a provisional one
+//!
+//!   MayElect {incarnation} ─▶  ◀─ Elect {incarnation, lasts}    unless another one may
+//!   ElectionOver {incarnation} ─▶
 //! ```
 //!
 //! **Promise.** While a node and the directory can talk, the node learns of every other one that
-//! announces itself within one period, and of the expiry of one that stops. A stale life of a node
-//! never hides a newer one. The directory introduces, it never decides (SAFETY S3): without it the
-//! members go on as they are.
+//! announces itself within one period, of the expiry of one that stops, and at once of one that
+//! leaves. A stale life of a node never hides a newer one. No id is given twice in one life of the
+//! directory, nor one that an announced node has. The directory introduces, it never decides
+//! (SAFETY S3): without it the members go on as they are.
+//!
+//! **The lock on elections keeps order, not safety.** Grants end by a clock, and a directory that
+//! restarts has forgotten them: two nodes may hold an election at once. The lock saves messages,
+//! where an election of many is costly; that there is only one leader is the business of the
+//! [fence](crate::fence).
 
 mod directory;
+mod lock;
 mod member;
+pub mod newcomer;
+#[cfg(test)]
+mod tests;
+pub mod voter;
 
 pub use directory::{Directory, Expire};
-pub use member::{Announce, Member, Settings};
+pub use member::{Announce, Command, Member, Settings};
+
+use std::time::Duration;
 
 use machine::{Incarnation, NodeId};
 use serde::{Deserialize, Serialize};
@@ -57,6 +77,40 @@ pub enum Message {
         /// By node.
         entries: Vec<Entry>,
     },
+    /// I go, and need not expire.
+    Leave {
+        /// The sender's life.
+        incarnation: Incarnation,
+    },
+    /// Which id may I have?
+    AskId {
+        /// Drawn by the sender, who may share its provisional id with another one.
+        token: u64,
+    },
+    /// You may have this id.
+    Id {
+        /// Of the question.
+        token: u64,
+        /// Nobody else's.
+        id: NodeId,
+    },
+    /// May I hold an election?
+    MayElect {
+        /// The sender's life.
+        incarnation: Incarnation,
+    },
+    /// You may hold an election.
+    Elect {
+        /// The life that may.
+        incarnation: Incarnation,
+        /// For how long from now.
+        lasts: Duration,
+    },
+    /// I do not, or no longer, hold an election.
+    ElectionOver {
+        /// The sender's life.
+        incarnation: Incarnation,
+    },
 }
 
 /// To the layer above, at a node.
@@ -64,6 +118,6 @@ pub enum Message {
 pub enum Report {
     /// A node, or a new life of it, is there.
     Joined(Entry),
-    /// A node has not announced itself for too long.
+    /// A node left, or has not announced itself for too long.
     Expired(NodeId),
 }
