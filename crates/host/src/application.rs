@@ -32,6 +32,27 @@ pub trait Application {
         control: &mut Control,
     ) -> Option<<Self::Machine as Machine>::Command>;
 
+    /// Commands that come from neither lines nor reports: called once a turn of the loop, after
+    /// what came in was handled and before due alarms go off, so that a machine which gathers a
+    /// turn's batch by an alarm at `now` takes them into this one. Not called while too much waits
+    /// for the journals.
+    fn commands(
+        &mut self,
+        at: Instant,
+        machine: &Self::Machine,
+        commands: &mut Vec<<Self::Machine as Machine>::Command>,
+        control: &mut Control,
+    ) {
+        let _ = (at, machine, commands, control);
+    }
+
+    /// When [`commands`](Self::commands) wants to be called though nothing comes in: at a moment to
+    /// come, at once if that is past, or not by itself. Other threads wake the loop by its
+    /// [`Waker`](crate::Waker).
+    fn wake_at(&self) -> Option<Instant> {
+        None
+    }
+
     /// Writes out what was gathered; called once a turn of the loop, before the turn's messages
     /// leave.
     ///

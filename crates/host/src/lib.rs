@@ -99,10 +99,13 @@ mod outbox;
 pub mod probe;
 mod settings;
 mod signals;
+mod timer;
 mod turn;
+mod waker;
 mod writer;
 
 pub use application::{Application, Control, Counts};
 pub use node::Node;
 pub use settings::{HostError, NodeSettings, Transport};
 pub use signals::Interrupt;
+pub use waker::Waker;

@@ -13,7 +13,9 @@ use wire::Stream;
 /// less than a gigabyte.
 pub(crate) const QUEUE_MAX_BYTES: usize = 8 << 20;
 
-/// How large a buffer may stay when nothing waits in it. A burst's memory is given back.
+/// How large a buffer may stay when nothing waits in it, whatever was sent lately. Beyond it a
+/// burst's memory is given back once several smaller turns have followed: at once would cost a
+/// steady stream of large turns a page fault for each 4 KiB it sends.
 const IDLE_BUFFER_MAX_BYTES: usize = 256 << 10;
 
 /// How far a connection has come.
@@ -47,6 +49,8 @@ pub(crate) struct Link {
     pub received_bytes: usize,
     waiting: Vec<u8>,
     written: usize,
+    /// The most that waited lately; it falls by an eighth whenever all is written.
+    lately_bytes: usize,
 }
 
 /// What a read found.
@@ -73,6 +77,7 @@ impl Link {
             received_bytes: 0,
             waiting: Vec::new(),
             written: 0,
+            lately_bytes: 0,
         }
     }
 
@@ -117,8 +122,12 @@ impl Link {
             }
         }
         if self.written == self.waiting.len() {
+            let fallen = self.lately_bytes - self.lately_bytes / 8;
+            self.lately_bytes = fallen.max(self.waiting.len());
             self.waiting.clear();
-            self.waiting.shrink_to(IDLE_BUFFER_MAX_BYTES);
+            if self.waiting.capacity() / 4 > self.lately_bytes {
+                self.waiting.shrink_to(IDLE_BUFFER_MAX_BYTES.max(self.lately_bytes));
+            }
             self.written = 0;
         } else if self.written > self.waiting.len() / 2 {
             // Moving less than was written since the last move keeps the cost of a byte constant.

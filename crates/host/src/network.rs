@@ -21,8 +21,9 @@ pub(crate) const DATAGRAMS: usize = 1;
 /// The tokens that the node has for itself.
 pub(crate) const LINES: usize = 2;
 pub(crate) const SIGNALS: usize = 3;
-pub(crate) const WRITER: usize = 4;
-const FIRST_LINK: usize = 5;
+pub(crate) const WAKER: usize = 4;
+pub(crate) const TIMER: usize = 5;
+const FIRST_LINK: usize = 6;
 
 /// All that a node sends and receives.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use machine::{Epoch, Journal, NodeId};
-use mio::{Poll, Token, Waker};
+use mio::{Poll, Token};
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 use crate::application::{Application, Counts};
@@ -13,11 +13,12 @@ use crate::bind::Sockets;
 use crate::frames::{Hello, Identity};
 use crate::journals::Journals;
 use crate::lines::Lines;
-use crate::network::{LINES, Network, SIGNALS, WRITER};
+use crate::network::{LINES, Network, SIGNALS, TIMER, WAKER};
 use crate::signals::StopSignals;
+use crate::timer::Timer;
 use crate::turn::{Loop, Surroundings};
 use crate::writer::Writer;
-use crate::{HostError, NodeSettings};
+use crate::{HostError, NodeSettings, Waker};
 
 /// A node whose address is known and whose loop has not begun.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Node {
     sockets: Sockets,
     address: SocketAddr,
     known: Vec<(NodeId, SocketAddr)>,
+    poll: Poll,
+    waker: Waker,
 }
 
 impl Node {
@@ -40,12 +43,20 @@ impl Node {
         let known = std::mem::take(&mut settings.known);
         let known = known.into_iter().map(look_up).collect::<Result<_, _>>()?;
         let (sockets, address) = Sockets::bind(settings.listen, settings.transport)?;
-        Ok(Self { settings, sockets, address, known })
+        let poll = Poll::new().map_err(HostError::system("create an epoll instance"))?;
+        let waker = mio::Waker::new(poll.registry(), Token(WAKER));
+        let waker = Waker(Arc::new(waker.map_err(HostError::system("create a waker"))?));
+        Ok(Self { settings, sockets, address, known, poll, waker })
     }
 
     /// Where the node listens: the settings' address, with the port that was chosen if theirs is 0.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What other threads wake the node's loop with.
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
     }
 
     /// Hands the machine what stands in its own journal and runs it, until `application` or a
@@ -58,11 +69,10 @@ impl Node {
         machine: A::Machine,
         application: &mut A,
     ) -> Result<Counts, HostError> {
-        let settings = self.settings;
-        let poll = Poll::new().map_err(HostError::system("create an epoll instance"))?;
+        let (settings, poll) = (self.settings, self.poll);
         let registry = poll.registry();
-        let waker = Waker::new(registry, Token(WRITER));
-        let waker = Arc::new(waker.map_err(HostError::system("create a waker"))?);
+        let timer = Timer::new(registry, Token(TIMER), settings.origin_ns);
+        let timer = timer.map_err(HostError::system("create a timer"))?;
         let lines = settings.lines.map(|lines| Lines::new(lines, registry, Token(LINES)));
         let lines = lines.transpose().map_err(HostError::system("wait for lines"))?;
         let signals = StopSignals::new(registry, Token(SIGNALS), settings.parent.is_some());
@@ -93,10 +103,10 @@ impl Node {
         };
         let has_own_journal = own.is_some();
         let journals = Journals::new(own, settings.common_journal, settings.durability);
-        let writer = Writer::new(journals, waker);
+        let writer = Writer::new(journals, self.waker.0);
         let writer = writer.map_err(HostError::system("start a thread"))?;
 
-        let surroundings = Surroundings { poll, network, lines, writer, has_own_journal };
+        let surroundings = Surroundings { poll, timer, network, lines, writer, has_own_journal };
         let mut node =
             Loop::new(machine, application, surroundings, settings.origin_ns, settings.seed);
         node.begin(contents, self.known)?;
@@ -122,7 +132,7 @@ fn look_up((node, address): (NodeId, String)) -> Result<(NodeId, SocketAddr), Ho
 }
 
 /// Has the kernel kill this process when its parent ends.
-fn die_with(parent: u32) -> Result<(), HostError> {
+pub(crate) fn die_with(parent: u32) -> Result<(), HostError> {
     set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|error| HostError::system("watch the parent process")(error.into()))?;
     // The parent may have ended just before.

@@ -1,5 +1,7 @@
 //! What the machine underneath can do at best: the figures that ours are read beside.
 
+pub mod sequencer;
+
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

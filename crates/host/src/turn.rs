@@ -1,9 +1,10 @@
 //! The loop: what one turn does, in which order, and what becomes of a machine's effects.
 //!
 //! ```text
-//! wait for sockets, lines, the next alarm, the writer
+//! wait for sockets, lines, the next alarm, the writer, another thread
 //!   → what became of writes     (releases what waited for them)
 //!   → inputs                    (one read a connection, then the machine handles each)
+//!   → the application's commands
 //!   → alarms that are due       (one set at `now` by an input gathers the turn's batch)
 //!   → the turn's writes to the writer
 //!   → the application's output, then the turn's messages, one write a peer
@@ -24,8 +25,9 @@ use crate::application::{Application, Control, Counts};
 use crate::clock::Clock;
 use crate::journals::Event;
 use crate::lines::Lines;
-use crate::network::{LINES, Network, SIGNALS, WRITER};
+use crate::network::{LINES, Network, SIGNALS, TIMER, WAKER};
 use crate::outbox::Outbox;
+use crate::timer::Timer;
 use crate::writer::{Turn, Writer};
 
 /// How many writes, sends and reports may wait for the journals before the node reads no more.
@@ -39,6 +41,7 @@ const EVENTS_MAX: usize = 256;
 /// What a loop works with.
 pub(crate) struct Surroundings {
     pub poll: Poll,
+    pub timer: Timer,
     pub network: Network,
     pub lines: Option<Lines>,
     pub writer: Writer,
@@ -71,6 +74,7 @@ pub(crate) struct Loop<'a, A: Application> {
     /// What the machine is to be told: of this turn, and what came up after the turn's inputs.
     inbox: Vec<Input<A::Machine>>,
     effects: Vec<Effect<A::Machine>>,
+    commands: Vec<<A::Machine as Machine>::Command>,
     events: Events,
     outcomes: Vec<Event>,
 }
@@ -99,6 +103,7 @@ impl<'a, A: Application> Loop<'a, A> {
             holds_common: false,
             inbox: Vec::new(),
             effects: Vec::new(),
+            commands: Vec::new(),
             events: Events::with_capacity(EVENTS_MAX),
             outcomes: Vec::new(),
         }
@@ -125,6 +130,7 @@ impl<'a, A: Application> Loop<'a, A> {
         self.around.writer.events(&mut self.outcomes);
         self.take_outcomes()?;
         self.receive()?;
+        self.take_commands()?;
         self.fire_alarms()?;
         self.hand_over()?;
         self.send()?;
@@ -149,7 +155,7 @@ impl<'a, A: Application> Loop<'a, A> {
 
     /// Waits until there is something to do, and takes note of what that is.
     fn wait(&mut self) -> Result<(), HostError> {
-        let patience = self.patience();
+        let patience = self.patience()?;
         match self.around.poll.poll(&mut self.events, patience) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => self.events.clear(),
@@ -159,8 +165,8 @@ impl<'a, A: Application> Loop<'a, A> {
         for event in &self.events {
             match (event.token().0, &mut self.around.lines) {
                 (SIGNALS, _) => self.control.stop = true,
-                // Its channel is looked into in each turn.
-                (WRITER, _) => {}
+                // What they announce is looked for in each turn.
+                (WAKER | TIMER, _) => {}
                 (LINES, Some(lines)) => lines.event(),
                 _ => self.around.network.event(event),
             }
@@ -168,16 +174,23 @@ impl<'a, A: Application> Loop<'a, A> {
         Ok(())
     }
 
-    /// How long to wait at most; without end if there is nothing to do by itself.
-    fn patience(&self) -> Option<Duration> {
+    /// How long to wait: not at all, or until something happens, which the timer may be.
+    fn patience(&mut self) -> Result<Option<Duration>, HostError> {
         let around = &self.around;
         let unread =
             around.network.is_pending() || around.lines.as_ref().is_some_and(Lines::is_pending);
         if !self.inbox.is_empty() || !self.works.is_empty() || unread && !self.is_backed_up() {
-            return Some(Duration::ZERO);
+            return Ok(Some(Duration::ZERO));
         }
-        let next = [self.alarms.next(), around.network.next_chore()].into_iter().flatten().min()?;
-        Some(next.since(self.clock.now()))
+        let wake_at = self.application.wake_at().filter(|_| !self.is_backed_up());
+        let next = [self.alarms.next(), around.network.next_chore(), wake_at];
+        let Some(next) = next.into_iter().flatten().min() else { return Ok(None) };
+        let now = self.clock.now();
+        if next <= now {
+            return Ok(Some(Duration::ZERO));
+        }
+        self.around.timer.set(next, now).map_err(HostError::system("set the timer"))?;
+        Ok(None)
     }
 
     /// Whether so much waits for the journals that nothing more should come in.
@@ -221,6 +234,22 @@ impl<'a, A: Application> Loop<'a, A> {
             self.take_requests();
             self.inbox.extend(command.map(Input::Command));
         }
+        Ok(())
+    }
+
+    /// Asks the application for commands and has the machine handle them.
+    fn take_commands(&mut self) -> Result<(), HostError> {
+        if self.is_backed_up() {
+            return Ok(());
+        }
+        let mut commands = std::mem::take(&mut self.commands);
+        let at = self.clock.now();
+        self.application.commands(at, &self.machine, &mut commands, &mut self.control);
+        self.take_requests();
+        for command in commands.drain(..) {
+            self.handle_at(at, Input::Command(command))?;
+        }
+        self.commands = commands;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! What becomes of a machine's effects, and of what it wrote.
 
-use machine::{After, Context, Effect, Epoch, Input, Journal, Machine};
+use machine::{After, Context, Effect, Epoch, Input, Instant, Journal, Machine};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::Contents;
@@ -14,6 +14,15 @@ impl<A: Application> Loop<'_, A> {
     /// Has the machine handle an input and does what it asks for.
     pub(super) fn handle(&mut self, input: Input<A::Machine>) -> Result<(), HostError> {
         let now = self.clock.now();
+        self.handle_at(now, input)
+    }
+
+    /// The same at a time that is known already: reading the clock costs as much as a small input.
+    pub(super) fn handle_at(
+        &mut self,
+        now: Instant,
+        input: Input<A::Machine>,
+    ) -> Result<(), HostError> {
         let mut effects = std::mem::take(&mut self.effects);
         self.machine.handle(input, &mut Context::new(now, &mut self.random, &mut effects));
         for effect in effects.drain(..) {
