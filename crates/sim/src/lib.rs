@@ -12,9 +12,11 @@
 //! ```
 
 pub mod engine;
+pub mod group;
 pub mod invariants;
 mod liveness;
 mod market_world;
+pub mod orders;
 mod peers;
 mod run;
 mod seeds;

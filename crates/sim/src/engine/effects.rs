@@ -80,7 +80,7 @@ impl<M: Machine> World<M> {
             }
             if index == from {
                 let input = Input::Message { from: sender, body: body.clone() };
-                self.schedule(index, Duration::ZERO, Happening::Input(input));
+                self.schedule(index, Duration::ZERO, Happening::Input(Box::new(input)));
                 continue;
             }
             let (delays, copies) = self.network.route(sender, node);
@@ -89,7 +89,7 @@ impl<M: Machine> World<M> {
             }
             for delay in &delays[..copies] {
                 let input = Input::Message { from: sender, body: body.clone() };
-                self.schedule(index, *delay, Happening::Input(input));
+                self.schedule(index, *delay, Happening::Input(Box::new(input)));
             }
         }
     }

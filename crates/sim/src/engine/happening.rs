@@ -9,7 +9,8 @@ use super::disk::Contents;
 /// Something that happens to one life of one node.
 #[derive(Debug)]
 pub(super) enum Happening<M: Machine> {
-    Input(Input<M>),
+    /// Boxed, because what is due is moved about much while it waits.
+    Input(Box<Input<M>>),
     /// This connection came up.
     Opened(NodeId, u64),
     /// This connection, and no later one, ended.

@@ -193,7 +193,30 @@ impl<M: Machine> World<M> {
 
     /// Gives a node a command.
     pub fn command(&mut self, node: NodeId, command: M::Command) {
-        self.schedule(node.0 as usize, Duration::ZERO, Happening::Input(Input::Command(command)));
+        self.schedule(
+            node.0 as usize,
+            Duration::ZERO,
+            Happening::Input(Box::new(Input::Command(command))),
+        );
+    }
+
+    /// Gives a node a command that it handles now. False if it is down or paused.
+    pub fn act(
+        &mut self,
+        node: NodeId,
+        command: M::Command,
+        observer: &mut impl Observer<M>,
+    ) -> bool {
+        let is_awake = self.is_up(node) && !self.is_paused(node);
+        if is_awake {
+            self.input(node.0 as usize, Input::Command(command), observer);
+        }
+        is_awake
+    }
+
+    /// Whether a node is stopped in its tracks.
+    pub fn is_paused(&self, node: NodeId) -> bool {
+        self.slots[node.0 as usize].paused.is_some()
     }
 
     /// Lets the next thing happen; the node that it happened to, if its machine did something.
@@ -209,7 +232,7 @@ impl<M: Machine> World<M> {
             return None;
         }
         match what {
-            Happening::Input(input) => self.input(to, input, observer),
+            Happening::Input(input) => self.input(to, *input, observer),
             Happening::Opened(node, number) => self.opened(to, node, number, observer),
             Happening::Closed(node, number) => self.closed(to, node, number, observer),
             Happening::Alarm(alarm) => {

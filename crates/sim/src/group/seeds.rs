@@ -1,0 +1,110 @@
+//! Many worlds of members, on all cores.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::{Contents, Options, Outcome, run};
+
+/// What many worlds contained.
+#[derive(Debug, Clone, Default)]
+pub struct Totals {
+    /// Worlds.
+    pub worlds: u64,
+    /// Virtual time.
+    pub virtual_time: Duration,
+    /// The shortest world.
+    pub virtual_time_min: Option<Duration>,
+    /// What happened in all of them.
+    pub contents: Contents,
+    /// The fewest messages that were sent in a world.
+    pub sent_min: Option<u64>,
+    /// Messages of the protocol delivered, lost, and doubled.
+    pub messages: [u64; 3],
+    /// Faults by kind.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// The fewest faults in a world.
+    pub faults_min: Option<u64>,
+    /// Worlds whose group lost its majority to crashes: those that may, and others.
+    pub lost: [u64; 2],
+}
+
+impl Totals {
+    fn add(&mut self, outcome: &Outcome) {
+        fn least<T: Ord>(least: &mut Option<T>, value: T) {
+            if least.as_ref().is_none_or(|known| value < *known) {
+                *least = Some(value);
+            }
+        }
+        self.worlds += 1;
+        self.virtual_time += outcome.virtual_time;
+        self.contents.add(&outcome.contents);
+        for (total, count) in self.messages.iter_mut().zip(outcome.messages) {
+            *total += count;
+        }
+        for (kind, count) in &outcome.faults {
+            *self.faults.entry(kind).or_default() += count;
+        }
+        if outcome.is_lost {
+            self.lost[usize::from(!outcome.is_reckless)] += 1;
+        }
+        // A group that is lost takes no more.
+        if !outcome.is_reckless && !outcome.is_lost {
+            least(&mut self.sent_min, outcome.contents.sent);
+        }
+        least(&mut self.faults_min, outcome.faults.values().sum());
+        least(&mut self.virtual_time_min, outcome.virtual_time);
+    }
+}
+
+impl Contents {
+    fn add(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.delivered += other.delivered;
+        self.refused += other.refused;
+        self.views += other.views;
+        self.states += other.states;
+        self.removed += other.removed;
+        self.left += other.left;
+        self.handed_back += other.handed_back;
+        self.suspected += other.suspected;
+    }
+}
+
+/// Runs all `seeds`, or stops after the first violation. The outcome given is that of the lowest
+/// failing seed of those that were run, run again for its trace.
+pub fn run_seeds(
+    seeds: Range<u64>,
+    threads: usize,
+    options: &Options,
+    progress: impl Fn(u64) + Sync,
+) -> (Totals, Option<Outcome>) {
+    let next = AtomicU64::new(seeds.start);
+    let stop = AtomicBool::new(false);
+    let shared = Mutex::new((Totals::default(), None::<u64>));
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    let outcome = run(seed, options);
+                    let Ok(mut shared) = shared.lock() else { return };
+                    shared.0.add(&outcome);
+                    progress(shared.0.worlds);
+                    if outcome.violation.is_some() {
+                        stop.store(true, Ordering::Relaxed);
+                        shared.1 = Some(shared.1.map_or(seed, |other| other.min(seed)));
+                    }
+                }
+            });
+        }
+    });
+    let (totals, failed) = shared.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let failure = failed.map(|seed| run(seed, &Options { trace: true, ..options.clone() }));
+    (totals, failure)
+}
