@@ -46,8 +46,8 @@ impl Group {
         proposal: Proposal,
         cx: &mut Context<'_, Self>,
     ) {
-        let (me, incarnation) = (self.settings.me, self.incarnation);
-        let is_in = proposal.view.has(me, incarnation);
+        let me = self.settings.me;
+        let is_in = self.is_in(&proposal.view);
         match &self.standing {
             Standing::Outside => {}
             Standing::Joining(_) => {
@@ -80,6 +80,25 @@ impl Group {
                 }
             }
         }
+    }
+
+    /// Whether a view means this node as it is now. One that is joining has held nothing since it
+    /// stepped out, so that it may be let in under any name that it has asked under since: a
+    /// request may be late, and the view that lets it in counts on it.
+    fn is_in(&self, view: &View) -> bool {
+        let me = self.settings.me;
+        let Some(name) = view.member(me).map(|member| member.incarnation) else { return false };
+        if let Standing::Inside(inside) = &self.standing {
+            return inside.view.has(me, name);
+        }
+        let is_own = self.settings.incarnation <= name && name <= self.incarnation;
+        // In the view that follows the last one it may still be what it was there.
+        let is_new = self.last.is_none_or(|(last, old)| {
+            last.group != view.id.group
+                || view.id.number > last.number + 1
+                || view.id.number > last.number && name > old
+        });
+        is_own && is_new
     }
 
     /// The next view is decided, but something before its cut is missing here: the other members

@@ -68,14 +68,16 @@ impl Group {
             if member.incarnation > joiner.incarnation {
                 return;
             }
-            if member.incarnation == joiner.incarnation {
-                // It is in and has not heard of it.
-                if let Some((view, proposal)) = inside.before.clone() {
-                    self.send(joiner.node, Message::Install(view, proposal), cx);
-                }
+            // It may be in and not have heard of it.
+            let is_in = member.incarnation == joiner.incarnation;
+            if let Some((view, proposal)) = inside.before.clone() {
+                self.send(joiner.node, Message::Install(view, proposal), cx);
+            }
+            if is_in {
                 return;
             }
         }
+        let Some(inside) = self.inside() else { return };
         let coordinator = inside.view.coordinator;
         // A new life of a member says that the old one is gone, which concerns everybody.
         let is_member = inside.view.position(joiner.node).is_some();
@@ -150,13 +152,15 @@ impl Group {
 
     /// Tells the coordinator, or acts as the coordinator.
     pub(super) fn ask_to_leave(&mut self, cx: &mut Context<'_, Self>) {
-        let (me, incarnation) = (self.settings.me, self.incarnation);
+        let me = self.settings.me;
         let Some(inside) = self.inside() else { return };
         if inside.is_leaving && inside.traffic.is_settled() && inside.promised.is_none() {
             let (coordinator, view) = (inside.view.coordinator, inside.view.id);
             if coordinator == me {
                 self.consider(cx);
             } else {
+                let incarnation = inside.view.member(me).map(|member| member.incarnation);
+                let incarnation = incarnation.unwrap_or_default();
                 self.send(coordinator, Message::Leave(view, incarnation), cx);
             }
         }
@@ -200,7 +204,9 @@ impl Group {
         let old = std::mem::replace(&mut self.standing, Standing::Outside);
         // What it held is forgotten: it comes back as another member. One that was still joining
         // has held nothing, and may have been let in without having heard of it.
-        if matches!(old, Standing::Inside(_)) {
+        if let Standing::Inside(inside) = old {
+            let member = inside.view.member(self.settings.me);
+            self.last = member.map(|member| (inside.view.id, member.incarnation));
             self.incarnation = self.incarnation.next();
         }
         self.early.clear();

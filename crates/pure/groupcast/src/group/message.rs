@@ -67,6 +67,8 @@ pub struct Frame {
     pub stable: Option<Stable>,
     /// Whether the sender has the application's state.
     pub has_state: bool,
+    /// Whether the packs have gone to the coordinator alone, which sends them on with their places.
+    pub relay: bool,
     /// Whether the receiver shall answer with a frame.
     pub asks: bool,
     /// Streams of which the sender lacks what comes after `held`.
@@ -81,6 +83,9 @@ impl std::fmt::Debug for Frame {
             "Frame({:?} {:?} sent {} held {:?}",
             self.view, self.packs, self.sent, self.held
         )?;
+        if self.relay {
+            f.write_str(" to be sent on")?;
+        }
         if let Some(stable) = &self.stable {
             write!(f, " stable {:?} by all {:?}", stable.by_majority, stable.by_all)?;
         }

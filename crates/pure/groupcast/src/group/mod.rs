@@ -167,7 +167,10 @@ pub enum Alarm {
 #[derive(Debug, Clone)]
 pub struct Group {
     settings: Settings,
+    /// The name under which this node asks to be let in: higher than all under which it was in.
     incarnation: Incarnation,
+    /// The view that this node was in last, and under which name.
+    last: Option<(ViewId, Incarnation)>,
     detector: Detector,
     standing: Standing,
     /// The highest epoch seen.
@@ -217,6 +220,7 @@ impl Group {
     pub fn new(settings: Settings) -> Self {
         Self {
             incarnation: settings.incarnation,
+            last: None,
             detector: Detector::with(settings.detector.clone()),
             settings,
             standing: Standing::Outside,

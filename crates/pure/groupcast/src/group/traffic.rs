@@ -54,7 +54,7 @@ pub(super) struct Traffic {
     waiting: VecDeque<Bytes>,
     waiting_bytes: usize,
     packing: Packing,
-    /// Own packs that have not been sent.
+    /// Own packs that have not been sent, and at the coordinator others' that it is to send on.
     fresh: Vec<Pack>,
     /// The highest Lamport time made or heard of, and the one that all others were told.
     clock: u64,
@@ -176,7 +176,7 @@ impl Traffic {
         if self.is_frozen || !fits(&frame.held) || !stable_fits {
             return;
         }
-        self.take(frame.packs);
+        self.take(frame.packs, frame.relay && self.me == self.coordinator);
         self.sent_by[from] = self.sent_by[from].max(frame.sent);
         if let Ordering::Lamport(lamport) = &mut self.ordering
             && self.streams[from].received() >= frame.sent
@@ -198,8 +198,8 @@ impl Traffic {
         }
     }
 
-    /// Takes packs, of whichever stream.
-    pub fn take(&mut self, packs: Vec<Pack>) {
+    /// Takes packs, of whichever stream; those that are new are sent on if they are to be.
+    pub fn take(&mut self, packs: Vec<Pack>, relay: bool) {
         for mut pack in packs {
             let Some(stream) = self.streams.get_mut(usize::from(pack.stream)) else { continue };
             let is_full = stream.kept_bytes() > self.limits.held_bytes;
@@ -212,7 +212,10 @@ impl Traffic {
             if self.planted == Some(super::Planted::CausesIgnored) {
                 pack.after.clear();
             }
+            // Cheap: a pack shares its bytes.
+            let copy = relay.then(|| pack.clone());
             if stream.add(pack) != Added::Dropped {
+                self.fresh.extend(copy);
                 self.untold_bytes += bytes;
                 self.clock = self.clock.max(last.saturating_sub(1));
             }

@@ -110,7 +110,7 @@ impl Group {
         let Some(inside) = self.inside() else { return };
         if inside.decided.is_some() {
             let before = inside.traffic.held();
-            inside.traffic.take(packs);
+            inside.traffic.take(packs, false);
             if inside.traffic.held() != before {
                 self.rest_came(cx);
             }
@@ -119,7 +119,7 @@ impl Group {
         if inside.promised.is_none_or(|(promised, _)| promised != epoch) {
             return;
         }
-        inside.traffic.take(packs);
+        inside.traffic.take(packs, false);
         if inside.pending.is_some() {
             self.accept_pending(cx);
         } else {

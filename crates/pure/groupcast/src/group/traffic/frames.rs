@@ -5,6 +5,9 @@ use crate::group::message::{Frame, Pack, Stable};
 use crate::group::settings::{Delivery, Order};
 use crate::group::stream::Stream;
 
+/// Up to how much a turn sends by way of the coordinator.
+const RELAY_BYTES_MAX: usize = 2048;
+
 /// To whom a frame goes, by position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::group) enum To {
@@ -20,7 +23,11 @@ impl Traffic {
         let fresh = std::mem::take(&mut self.fresh);
         let news = self.is_coordinator() && self.has_news();
         let is_lamport = self.order == Order::Lamport;
-        if !fresh.is_empty() || news || is_lamport && self.owes_clock() {
+        if self.may_be_relayed(&fresh) {
+            let frame = Frame { relay: true, ..self.frame(fresh, has_state) };
+            frames.push((To::One(self.coordinator), frame));
+            self.note_told();
+        } else if !fresh.is_empty() || news || is_lamport && self.owes_clock() {
             self.send_to_others(fresh, has_state, frames);
         } else if (is_lamport || !self.is_coordinator()) && self.owes_acknowledgement() {
             match is_lamport {
@@ -32,6 +39,17 @@ impl Traffic {
             }
         }
         self.answer(has_state, frames);
+    }
+
+    /// Whether the packs are better sent on by the coordinator, which speaks to all anyway to give
+    /// them their places: for little that is a message and a wake-up less for each further member,
+    /// for much it would be a burden on one (Kaashoek and Tanenbaum 1991: the methods PB and BB).
+    fn may_be_relayed(&self, fresh: &[Pack]) -> bool {
+        self.order == Order::Sequencer
+            && !self.is_coordinator()
+            && self.members > 2
+            && !fresh.is_empty()
+            && fresh.iter().map(|pack| pack.body.len()).sum::<usize>() <= RELAY_BYTES_MAX
     }
 
     fn is_coordinator(&self) -> bool {
@@ -52,6 +70,7 @@ impl Traffic {
             held: self.streams.iter().map(Stream::received).collect(),
             stable,
             has_state,
+            relay: false,
             asks: false,
             wants: Vec::new(),
         }
@@ -124,7 +143,12 @@ impl Traffic {
         if new > part || self.untold_bytes as u64 > bytes {
             return true;
         }
+        // With three, one answer is enough: that of the first that is not the coordinator.
+        let is_needed = self.members != 3
+            || self.order == Order::Lamport
+            || self.me == usize::from(self.coordinator == 0);
         self.delivery == Delivery::Safe
+            && is_needed
             && (self.members > COUNTING_MEMBERS_MAX
                 || held.iter().zip(&self.told).enumerate().any(|(stream, (&now, &told))| {
                     now > told && now > self.held.majority_if_told(stream, told)
