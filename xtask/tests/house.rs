@@ -31,6 +31,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("judge", &["view", "market", "clocks", "machine"]),
     ("view", &["peer", "market", "groupcast", "machine"]),
     ("sim", &["peer", "market", "groupcast", "wire", "machine"]),
+    ("groupcast-tokio", &["host", "store", "groupcast", "machine"]),
     ("host", &["store", "wire", "machine"]),
     ("store", &["machine"]),
     ("peer", &["market", "groupcast", "clocks", "machine"]),
