@@ -7,6 +7,8 @@ use clap::{Parser, Subcommand};
 use crate::bench::BenchVerb;
 use crate::check::CheckArgs;
 use crate::exit;
+use crate::group::member::MemberArgs;
+use crate::group::{GroupArgs, preset};
 use crate::node::NodeArgs;
 use crate::run::RunArgs;
 use crate::scenario::{Scenario, ScenarioError};
@@ -32,6 +34,8 @@ enum Verb {
     Sim(SimArgs),
     /// Judges a run directory, or a bare history, from the files alone
     Check(CheckArgs),
+    /// Plays with a group of processes: multicast, delay, leave, stop, info
+    Group(GroupArgs),
     /// Takes figures, each beside what the machine could do at best
     #[command(subcommand)]
     Bench(BenchVerb),
@@ -41,6 +45,9 @@ enum Verb {
     /// Runs one process of a run; `bazaar run` starts these
     #[command(hide = true)]
     Node(NodeArgs),
+    /// Runs one member of a group; `bazaar group` starts these
+    #[command(hide = true)]
+    GroupMember(MemberArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -61,6 +68,8 @@ pub fn main() -> ExitCode {
         Verb::Check(args) => crate::check::command(args),
         Verb::Bench(verb) => crate::bench::command(verb),
         Verb::Config(verb) => config(verb),
+        Verb::Group(args) => crate::group::command(args),
+        Verb::GroupMember(args) => crate::group::member::run(args).map(|()| ExitCode::SUCCESS),
         Verb::Node(args) => crate::node::run(args).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
@@ -80,7 +89,10 @@ fn config(verb: &ConfigVerb) -> anyhow::Result<ExitCode> {
             for (name, line) in Scenario::presets() {
                 println!("{name:<18} {line}");
             }
+            let about = preset::TEXT.lines().next().unwrap_or_default();
+            println!("{:<18} {}", preset::NAME, about.trim_start_matches("# "));
         }
+        ConfigVerb::Show(args) if args.is_groupcast() => print!("{}", preset::TEXT),
         ConfigVerb::Show(args) => print!("{}", args.resolve()?.to_toml()),
     }
     Ok(ExitCode::SUCCESS)

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod check;
 pub mod cli;
 pub mod exit;
+pub mod group;
 pub mod node;
 pub mod run;
 pub mod scenario;

@@ -1,4 +1,4 @@
-//! `bazaar sim`: whole markets on a virtual clock, seed by seed.
+//! `bazaar sim`: whole markets, or groups, on a virtual clock, seed by seed.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
@@ -6,6 +6,8 @@ use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use groupcast::group::{Delivery, Order};
+use sim::invariants::Violation;
 use sim::{Failure, Options, Totals, run, run_seeds};
 
 use crate::exit;
@@ -15,13 +17,41 @@ const TRACE_LINES_SHOWN: usize = 60;
 /// How much of each: a line an event, on any terminal. `--trace` prints all of it.
 const TRACE_LINE_CHARS: usize = 150;
 
+/// What a world is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum WorldKind {
+    /// Peers that trade
+    Market,
+    /// Members of a group that send
+    Group,
+}
+
+fn order(text: &str) -> Result<Order, String> {
+    let found = Order::ALL.into_iter().find(|order| order.to_string() == text);
+    found.ok_or_else(|| "fifo, causal, sequencer or lamport".into())
+}
+
+fn delivery(text: &str) -> Result<Delivery, String> {
+    let found = Delivery::ALL.into_iter().find(|delivery| delivery.to_string() == text);
+    found.ok_or_else(|| "agreed or safe".into())
+}
+
 /// What `bazaar sim` is told.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SimArgs {
     /// Which seeds, as in 0..1000, the last one not included
     #[arg(long, value_parser = seeds, default_value = "0..100")]
     pub seeds: Range<u64>,
-    /// How many peers a world has
+    /// What a world is made of
+    #[arg(long, value_enum, default_value_t = WorldKind::Market)]
+    pub world: WorldKind,
+    /// The order of all groups: fifo, causal, sequencer or lamport [default: each seed's own]
+    #[arg(long, value_parser = order)]
+    pub order: Option<Order>,
+    /// The delivery of all groups: agreed or safe [default: each seed's own]
+    #[arg(long, value_parser = delivery)]
+    pub delivery: Option<Delivery>,
+    /// How many peers a market has
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(3..=100))]
     pub peers: u32,
     /// How many threads run worlds at a time [default: all cores]
@@ -56,6 +86,67 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
 
 /// `bazaar sim`.
 pub fn command(args: &SimArgs) -> ExitCode {
+    match args.world {
+        WorldKind::Market => markets(args),
+        WorldKind::Group => groups(args),
+    }
+}
+
+fn threads(args: &SimArgs) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    args.threads.unwrap_or(cores)
+}
+
+/// Says how far it is, on a terminal.
+fn progress(args: &SimArgs) -> impl Fn(u64) + Sync {
+    let terminal = std::io::stderr().is_terminal();
+    let all = args.seeds.end - args.seeds.start;
+    move |worlds| {
+        if terminal && worlds.is_multiple_of(16) {
+            eprint!("\r\x1b[K{worlds} of {all} worlds");
+            let _ = std::io::stderr().flush();
+        }
+        if terminal && worlds == all {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
+fn groups(args: &SimArgs) -> ExitCode {
+    let options = sim::group::Options {
+        order: args.order,
+        delivery: args.delivery,
+        ..sim::group::Options::default()
+    };
+    if args.trace {
+        let options = sim::group::Options { trace: true, ..options };
+        let outcomes = args.seeds.clone().map(|seed| sim::group::run(seed, &options));
+        return print_traces(
+            outcomes.map(|outcome| (outcome.seed, outcome.trace, outcome.violation)),
+        );
+    }
+    let (threads, began) = (threads(args), Instant::now());
+    let (totals, failure) =
+        sim::group::run_seeds(args.seeds.clone(), threads, &options, progress(args));
+    print!("{}", describe_groups(&totals, began.elapsed().as_secs_f64(), threads));
+    let Some(outcome) = failure else {
+        println!("no violation");
+        return ExitCode::SUCCESS;
+    };
+    let mut again = String::from(" --world group");
+    for (name, value) in [
+        ("order", args.order.map(|order| order.to_string())),
+        ("delivery", args.delivery.map(|delivery| delivery.to_string())),
+    ] {
+        if let Some(value) = value {
+            let _ = write!(again, " --{name} {value}");
+        }
+    }
+    print!("{}", explain(outcome.seed, &outcome.trace, outcome.violation.as_ref(), &again));
+    exit::BROKEN.into()
+}
+
+fn markets(args: &SimArgs) -> ExitCode {
     let options = Options {
         peers: args.peers,
         trace: false,
@@ -65,39 +156,47 @@ pub fn command(args: &SimArgs) -> ExitCode {
     if args.trace {
         return trace(args, &options);
     }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = args.threads.unwrap_or(cores);
-    let terminal = std::io::stderr().is_terminal();
-    let began = Instant::now();
-    let (totals, failure) = run_seeds(args.seeds.clone(), threads, &options, |worlds| {
-        if terminal && worlds.is_multiple_of(16) {
-            eprint!("\r\x1b[K{worlds} of {} worlds", args.seeds.end - args.seeds.start);
-            let _ = std::io::stderr().flush();
-        }
-    });
-    if terminal {
-        eprint!("\r\x1b[K");
-    }
+    let (threads, began) = (threads(args), Instant::now());
+    let (totals, failure) = run_seeds(args.seeds.clone(), threads, &options, progress(args));
     print!("{}", describe(&totals, began.elapsed().as_secs_f64(), threads));
     match failure {
         None => {
             println!("no violation");
             ExitCode::SUCCESS
         }
-        Some(failure) => {
-            print!("{}", explain(&failure, args));
+        Some(Failure { outcome }) => {
+            let again = market_again(args);
+            print!("{}", explain(outcome.seed, &outcome.trace, outcome.violation.as_ref(), &again));
             exit::BROKEN.into()
         }
     }
 }
 
+/// What has to be said to have the same markets again.
+fn market_again(args: &SimArgs) -> String {
+    #[cfg(feature = "planted")]
+    let plant = match args.plant {
+        Some(peer::Planted::NoFence) => " --plant no-fence",
+        Some(peer::Planted::UnjournaledSale) => " --plant unjournaled-sale",
+        Some(peer::Planted::ForgetfulSessions) => " --plant forgetful-sessions",
+        None => "",
+    };
+    #[cfg(not(feature = "planted"))]
+    let plant = "";
+    format!(" --peers {}{plant}", args.peers)
+}
+
 fn trace(args: &SimArgs, options: &Options) -> ExitCode {
     let options = Options { trace: true, ..options.clone() };
+    let outcomes = args.seeds.clone().map(|seed| run(seed, &options));
+    print_traces(outcomes.map(|outcome| (outcome.seed, outcome.trace, outcome.violation)))
+}
+
+fn print_traces(outcomes: impl Iterator<Item = (u64, String, Option<Violation>)>) -> ExitCode {
     let mut broken = false;
-    for seed in args.seeds.clone() {
-        let outcome = run(seed, &options);
-        print!("seed {seed}\n{}", outcome.trace);
-        if let Some(violation) = outcome.violation {
+    for (seed, trace, violation) in outcomes {
+        print!("seed {seed}\n{trace}");
+        if let Some(violation) = violation {
             println!(
                 "{} was broken at {}: {}",
                 violation.invariant, violation.at, violation.evidence
@@ -144,36 +243,58 @@ fn describe(totals: &Totals, seconds: f64, threads: usize) -> String {
     text
 }
 
-fn explain(failure: &Failure, args: &SimArgs) -> String {
-    let outcome = &failure.outcome;
-    let lines: Vec<&str> = outcome.trace.lines().collect();
+fn describe_groups(totals: &sim::group::Totals, seconds: f64, threads: usize) -> String {
+    let mut text = String::new();
+    let (contents, worlds) = (&totals.contents, totals.worlds as f64);
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "{} worlds in {seconds:.1} s on {threads} threads: {:.1} seeds a second",
+        totals.worlds,
+        worlds / seconds.max(1e-9)
+    );
+    let lines = [
+        (totals.virtual_time.as_secs(), "virtual seconds"),
+        (contents.sent, "messages sent"),
+        (contents.delivered, "messages delivered, one a member"),
+        (contents.refused, "messages refused"),
+        (contents.handed_back, "messages handed back"),
+        (contents.views, "views"),
+        (contents.states, "states given to new members"),
+        (contents.removed, "members removed"),
+        (contents.left, "members that left"),
+        (totals.lost.iter().sum(), "groups that lost a majority to crashes, and waited"),
+        (totals.messages[0], "messages of the protocol delivered"),
+        (totals.messages[1], "messages of the protocol lost"),
+        (totals.messages[2], "messages of the protocol doubled"),
+        (totals.faults.values().sum(), "faults:"),
+    ];
+    for (count, what) in lines {
+        let _ = writeln!(text, "  {count:>12} {what}");
+    }
+    for (kind, count) in &totals.faults {
+        let _ = writeln!(text, "  {count:>16} {kind}");
+    }
+    text
+}
+
+/// The end of a broken world's trace, what was broken, and how to have it again.
+fn explain(seed: u64, trace: &str, violation: Option<&Violation>, again: &str) -> String {
+    let lines: Vec<&str> = trace.lines().collect();
     let shown = &lines[lines.len().saturating_sub(TRACE_LINES_SHOWN)..];
-    let (seed, next) = (outcome.seed, outcome.seed + 1);
     let shown = shown.iter().map(|line| match line.char_indices().nth(TRACE_LINE_CHARS) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => (*line).to_owned(),
     });
     let mut text = shown.collect::<Vec<_>>().join("\n");
-    if let Some(violation) = &outcome.violation {
+    if let Some(violation) = violation {
         let _ = write!(
             text,
             "\nVIOLATION in seed {seed} at {} s: {}: {}",
             violation.at, violation.invariant, violation.evidence
         );
     }
-    #[cfg(feature = "planted")]
-    let plant = match args.plant {
-        Some(peer::Planted::NoFence) => " --plant no-fence",
-        Some(peer::Planted::UnjournaledSale) => " --plant unjournaled-sale",
-        Some(peer::Planted::ForgetfulSessions) => " --plant forgetful-sessions",
-        None => "",
-    };
-    #[cfg(not(feature = "planted"))]
-    let plant = "";
-    let peers = args.peers;
-    let _ = writeln!(
-        text,
-        "\nreplay: bazaar sim --seeds {seed}..{next} --peers {peers}{plant} --trace"
-    );
+    let next = seed + 1;
+    let _ = writeln!(text, "\nreplay: bazaar sim --seeds {seed}..{next}{again} --trace");
     text
 }

@@ -2,10 +2,13 @@
 
 mod buy;
 mod failover;
+mod multicast;
+mod orders;
 
 use std::path::Path;
 use std::process::ExitCode;
 
+use host::probe::sequencer::Shape;
 use serde::Serialize;
 
 use crate::run::Talk;
@@ -18,9 +21,39 @@ pub enum BenchVerb {
     Buy(buy::BuyArgs),
     /// From the SIGKILL of a trader to the first sale that its successor confirms
     Failover(failover::FailoverArgs),
-    /// Answers the bare ping-pong; `bench buy` starts this
+    /// The orders of multicast beside each other as the group grows, simulated
+    Orders(orders::OrdersArgs),
+    /// What a group delivers: messages a second, latency, and what failures and overload cost
+    Multicast(multicast::MulticastArgs),
+    /// Answers the bare ping-pong; benches start this
     #[command(hide = true)]
     Echo,
+    /// One process of the ideal that `bench multicast` shows beside a group
+    #[command(hide = true)]
+    Ideal {
+        /// Which of the three; 0 is the sequencer
+        index: usize,
+        /// How long a message is
+        size_bytes: usize,
+        /// How many messages of its own each keeps under way
+        window: u32,
+        /// How long it lasts
+        duration_ns: u64,
+        /// The process whose end this one shall not outlive
+        parent: u32,
+        /// Whether a message is delivered only when all hold it
+        #[arg(long)]
+        held_by_all: bool,
+        /// Where the sequencer listens
+        #[arg(long)]
+        port: Option<u16>,
+    },
+    /// One member of the group that `bench multicast` measures
+    #[command(hide = true)]
+    Member {
+        /// What it is told, in JSON
+        settings: String,
+    },
 }
 
 /// `bazaar bench`.
@@ -31,6 +64,17 @@ pub fn command(verb: &BenchVerb) -> anyhow::Result<ExitCode> {
     match verb {
         BenchVerb::Buy(args) => buy::command(args),
         BenchVerb::Failover(args) => failover::command(args),
+        BenchVerb::Orders(args) => orders::command(args),
+        BenchVerb::Multicast(args) => multicast::command(args),
+        BenchVerb::Member { settings } => {
+            multicast::run_member(settings)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        &BenchVerb::Ideal { index, size_bytes, window, duration_ns, parent, held_by_all, port } => {
+            let shape = Shape { size_bytes, window, held_by_all, duration_ns };
+            host::probe::sequencer::member(index, port, shape, parent)?;
+            Ok(ExitCode::SUCCESS)
+        }
         BenchVerb::Echo => {
             host::probe::echo_server()?;
             Ok(ExitCode::SUCCESS)

@@ -75,7 +75,12 @@ impl RunArgs {
         self.preset.as_deref().unwrap_or("market")
     }
 
-    fn all_sets(&self) -> Vec<String> {
+    /// Whether it is the preset that is no market.
+    pub(crate) fn is_groupcast(&self) -> bool {
+        self.preset() == crate::group::preset::NAME
+    }
+
+    pub(crate) fn all_sets(&self) -> Vec<String> {
         let mut sets = self.sets.clone();
         sets.extend(self.seed.map(|seed| format!("seed={seed}")));
         sets.extend(self.duration.iter().map(|text| format!("run.duration={text}")));
@@ -89,6 +94,9 @@ impl RunArgs {
 /// # Errors
 /// The scenario is wrong, or the processes cannot be started or fail.
 pub fn command(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    if args.is_groupcast() {
+        return crate::group::preset::run(args);
+    }
     let scenario = args.resolve_to_run()?;
     let directory = new_directory(args.out.as_deref()).map_err(exit::Unusable)?;
     let talk = Talk { quiet: args.quiet, terminal: std::io::stderr().is_terminal() };
