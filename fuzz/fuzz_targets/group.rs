@@ -44,7 +44,10 @@ impl Member {
         let mut effects = Vec::new();
         self.group.handle(input, &mut Context::new(self.now, &mut self.random, &mut effects));
         for alarm in [Alarm::Flush, Alarm::Repair, Alarm::Beat, Alarm::Candidate] {
-            if effects.iter().any(|effect| matches!(effect, Effect::Set { alarm: set, .. } if *set == alarm)) {
+            if effects
+                .iter()
+                .any(|effect| matches!(effect, Effect::Set { alarm: set, .. } if *set == alarm))
+            {
                 let mut cx = Context::new(self.now, &mut self.random, &mut effects);
                 self.group.handle(Input::Alarm(alarm), &mut cx);
             }

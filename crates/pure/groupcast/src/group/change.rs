@@ -217,8 +217,13 @@ impl Group {
         cx: &mut Context<'_, Self>,
     ) -> Option<Proposal> {
         let accepted = promises.values().filter_map(|promise| promise.accepted.as_ref());
-        if let Some((_, proposal)) = accepted.max_by_key(|(epoch, _)| *epoch) {
-            return Some(proposal.clone());
+        if let Some((accepted, proposal)) = accepted.max_by_key(|(epoch, _)| *epoch) {
+            // What this member put forward by itself in that epoch only it could have decided, and
+            // it has not. Who was to be in that view may be gone since.
+            let is_own = accepted.node == self.settings.me && proposal.view.epoch == *accepted;
+            if !is_own {
+                return Some(proposal.clone());
+            }
         }
         let transfers_state = self.settings.transfers_state;
         #[cfg(feature = "planted")]
