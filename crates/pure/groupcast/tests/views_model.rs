@@ -218,7 +218,8 @@ impl Model for Views {
 /// The number of states up to this depth; all of them hold, and the rare ones are among them.
 fn check(order: Order, suspicions: u8, depth: usize) -> usize {
     let model = Views { order, suspicions };
-    let checker = model.checker().threads(2).target_max_depth(depth).spawn_bfs().join();
+    // With more threads a state may be found on a longer way first, and the count would vary.
+    let checker = model.checker().target_max_depth(depth).spawn_bfs().join();
     checker.assert_properties();
     println!("{order}, {suspicions} suspicions, depth {depth}: {}", checker.unique_state_count());
     checker.unique_state_count()
@@ -226,7 +227,7 @@ fn check(order: Order, suspicions: u8, depth: usize) -> usize {
 
 #[test]
 fn members_that_suspect_each_other_agree_on_one_line_of_views() {
-    assert_eq!(check(Order::Sequencer, 2, 10), 37_494);
+    assert_eq!(check(Order::Sequencer, 2, 10), 37_465);
 }
 
 #[test]
