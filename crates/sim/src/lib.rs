@@ -5,6 +5,8 @@
 //! ([`invariants`]). Then the *liveness phase*: all faults end, and within a bounded time one
 //! trader must lead, every buyer must be served again, and nothing may stay under way.
 //!
+//! In [`group`] the same is done with groups alone, in every order and delivery.
+//!
 //! ```
 //! let outcome = sim::run(7, &sim::Options::default());
 //! assert_eq!(outcome.violation, None);

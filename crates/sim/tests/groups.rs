@@ -17,6 +17,11 @@ const ONCE_BROKEN: &[(u64, Option<Order>, &str)] = &[
     (251, None, "a joiner was never heard by the coordinator, because others asked for it"),
     (4332, Some(Order::Sequencer), "the one member with state crashed before it had given it"),
     (27_035, Some(Order::Fifo), "a late request let in a member that had asked anew since"),
+    (
+        40_256,
+        Some(Order::Sequencer),
+        "a member held on to its own proposal, whose members were gone",
+    ),
     (5921, Some(Order::Sequencer), "a member asked once only for the end of its view"),
 ];
 

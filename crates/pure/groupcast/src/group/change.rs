@@ -230,17 +230,17 @@ impl Group {
         let planted = self.settings.planted;
         let (me, admitted) = (self.settings.me, self.admissible(cx));
         let inside = self.inside()?;
+        // A process that has started again is not what promised before.
+        let goes =
+            |node: &NodeId| inside.leavers.contains(node) || inside.joiners.contains_key(node);
         // Somebody has to stay that has the state.
-        let stays = |(node, promise): (&NodeId, &Promise)| {
-            *node != me && promise.has_state && !inside.leavers.contains(node)
-        };
+        let stays =
+            |(node, promise): (&NodeId, &Promise)| *node != me && promise.has_state && !goes(node);
         let leaves = inside.may_leave() && promises.iter().any(stays);
         let mut members: Vec<Member> = Vec::new();
         for member in &inside.view.members {
             let Some(promise) = promises.get(&member.node) else { continue };
-            let goes = inside.leavers.contains(&member.node) || leaves && member.node == me;
-            // A process that has started again is not what promised before.
-            if !goes && !inside.joiners.contains_key(&member.node) {
+            if !goes(&member.node) && !(leaves && member.node == me) {
                 members.push(Member { has_state: promise.has_state, ..member.clone() });
             }
         }
