@@ -22,6 +22,11 @@ const ONCE_BROKEN: &[(u64, Option<Order>, &str)] = &[
         Some(Order::Sequencer),
         "a member held on to its own proposal, whose members were gone",
     ),
+    (
+        49_847,
+        Some(Order::Causal),
+        "a leaver counted on one that had started again to have the state",
+    ),
     (5921, Some(Order::Sequencer), "a member asked once only for the end of its view"),
 ];
 

@@ -168,8 +168,13 @@ impl GroupWorld {
             view.members.iter().map(|member| (member.node, member.incarnation)).collect::<Vec<_>>()
         });
         let highest = self.watch.one_line.highest();
-        highest.is_some_and(|(_, members)| !has_majority(members))
-            || of_left.is_some_and(|members| !has_majority(&members))
+        let has_lost = |members: &[(NodeId, Incarnation)]| {
+            members.iter().any(|(node, incarnation)| !self.lives_on(*node, *incarnation))
+        };
+        // Or the next one was agreed by those who are not in it, and those who are have crashed.
+        highest.is_some_and(|(_, members)| {
+            !has_majority(members) || views.is_empty() && has_lost(members)
+        }) || of_left.is_some_and(|members| !has_majority(&members))
     }
 
     fn awake(&self, node: NodeId) -> Option<NodeId> {
