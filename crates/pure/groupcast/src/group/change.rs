@@ -240,7 +240,8 @@ impl Group {
         let mut members: Vec<Member> = Vec::new();
         for member in &inside.view.members {
             let Some(promise) = promises.get(&member.node) else { continue };
-            if !goes(&member.node) && !(leaves && member.node == me) {
+            let is_out = goes(&member.node) || (leaves && member.node == me);
+            if !is_out {
                 members.push(Member { has_state: promise.has_state, ..member.clone() });
             }
         }
