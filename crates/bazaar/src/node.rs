@@ -106,6 +106,7 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
         listen,
         own_journal: peers_only(places::own(&args.run, node)),
         common_journal: peers_only(places::market(&args.run)),
+        polls_for: host::POLLS_FOR,
         durability: match scenario.journal.durability {
             scenario::Durability::Disk => store::Durability::Disk,
             scenario::Durability::Memory => store::Durability::Memory,

@@ -101,6 +101,7 @@ impl Wiring {
             own_journal: None,
             common_journal: None,
             durability: store::Durability::Memory,
+            polls_for: host::POLLS_FOR,
             known: contacts.iter().map(|c| (NodeId(c.id), c.address.clone())).collect(),
             lines: None,
             parent: None,

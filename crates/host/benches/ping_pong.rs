@@ -89,6 +89,7 @@ fn settings(node: u32, transport: Transport) -> NodeSettings {
         own_journal: None,
         common_journal: None,
         durability: Durability::Memory,
+        polls_for: host::POLLS_FOR,
         known: Vec::new(),
         lines: None,
         parent: None,

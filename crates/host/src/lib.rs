@@ -71,6 +71,7 @@
 //!         own_journal: Some(journal.clone()),
 //!         common_journal: None,
 //!         durability: store::Durability::Disk,
+//!         polls_for: host::POLLS_FOR,
 //!         known: Vec::new(),
 //!         lines: Some(lines.into()),
 //!         parent: None,
@@ -106,6 +107,6 @@ mod writer;
 
 pub use application::{Application, Control, Counts};
 pub use node::Node;
-pub use settings::{HostError, NodeSettings, Transport};
+pub use settings::{HostError, NodeSettings, POLLS_FOR, Transport};
 pub use signals::Interrupt;
 pub use waker::Waker;

@@ -106,7 +106,9 @@ impl Node {
         let writer = Writer::new(journals, self.waker.0);
         let writer = writer.map_err(HostError::system("start a thread"))?;
 
-        let surroundings = Surroundings { poll, timer, network, lines, writer, has_own_journal };
+        let polls_for = settings.polls_for;
+        let surroundings =
+            Surroundings { poll, timer, network, lines, writer, has_own_journal, polls_for };
         let mut node =
             Loop::new(machine, application, surroundings, settings.origin_ns, settings.seed);
         node.begin(contents, self.known)?;

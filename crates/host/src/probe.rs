@@ -2,6 +2,7 @@
 
 pub mod sequencer;
 
+use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -9,7 +10,9 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::HostError;
 use crate::clock::monotonic_ns;
+use crate::node::die_with;
 
 /// How large a message of [`ping_pong`] is.
 pub const PING_BYTES: usize = 100;
@@ -43,6 +46,17 @@ pub fn ping_pong(mut echo: Command, rounds: usize) -> io::Result<Vec<u64>> {
         times_ns.push(monotonic_ns() - begin_ns);
     }
     Ok(times_ns)
+}
+
+/// Keeps a core busy until the process `parent`, which started this one, ends.
+///
+/// # Errors
+/// `parent` is not this process's parent.
+pub fn busy(parent: u32) -> Result<Infallible, HostError> {
+    die_with(parent)?;
+    loop {
+        std::hint::spin_loop();
+    }
 }
 
 /// The other process of [`ping_pong`]: says its port on standard output, and answers one connection

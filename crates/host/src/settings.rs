@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use machine::{Epoch, Journal, NodeId};
 use store::Durability;
@@ -19,6 +20,11 @@ pub enum Transport {
     /// Messages travel as datagrams; one that is too large for a datagram takes the connection.
     Udp,
 }
+
+/// How long a node looks again for something to do before it sleeps, if nothing speaks against it:
+/// about what waking a sleeping core costs on a virtual machine, so that looking costs at most as
+/// much again.
+pub const POLLS_FOR: Duration = Duration::from_micros(30);
 
 /// What a node is told before it begins.
 #[derive(Debug)]
@@ -43,6 +49,9 @@ pub struct NodeSettings {
     pub common_journal: Option<PathBuf>,
     /// When a write counts as done.
     pub durability: Durability,
+    /// How long the node looks again for something to do before it lets its core sleep, as in
+    /// [`POLLS_FOR`]; with zero it sleeps at once.
+    pub polls_for: Duration,
     /// The addresses that are known from the start, as in `127.0.0.1:4000`; names of hosts are
     /// looked up when the node is bound.
     pub known: Vec<(NodeId, String)>,

@@ -11,6 +11,8 @@
 //! ```
 
 mod effects;
+mod polling;
+mod waiting;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,13 +21,14 @@ use machine::{Destination, Effect, Input, Instant, Journal, Machine, NodeId, Ran
 use mio::{Events, Poll};
 use store::Contents;
 
+use self::polling::Polling;
 use crate::HostError;
 use crate::alarms::Alarms;
 use crate::application::{Application, Control, Counts};
 use crate::clock::Clock;
 use crate::journals::Event;
 use crate::lines::Lines;
-use crate::network::{LINES, Network, SIGNALS, TIMER, WAKER};
+use crate::network::Network;
 use crate::outbox::Outbox;
 use crate::timer::Timer;
 use crate::writer::{Turn, Writer};
@@ -46,6 +49,7 @@ pub(crate) struct Surroundings {
     pub lines: Option<Lines>,
     pub writer: Writer,
     pub has_own_journal: bool,
+    pub polls_for: Duration,
 }
 
 /// What waits for the journals.
@@ -62,6 +66,7 @@ pub(crate) struct Loop<'a, A: Application> {
     around: Surroundings,
     clock: Clock,
     now: Instant,
+    polling: Polling,
     random: Random,
     alarms: Alarms<<A::Machine as Machine>::Alarm>,
     /// What waits for all writes, and numbers them.
@@ -88,6 +93,7 @@ impl<'a, A: Application> Loop<'a, A> {
         seed: u64,
     ) -> Self {
         let clock = Clock::since(origin_ns);
+        let polling = Polling::new(around.polls_for);
         Self {
             machine,
             application,
@@ -95,6 +101,7 @@ impl<'a, A: Application> Loop<'a, A> {
             around,
             clock,
             now: clock.now(),
+            polling,
             random: Random::from_seed(seed),
             alarms: Alarms::new(),
             outbox: Outbox::new(),
@@ -151,46 +158,6 @@ impl<'a, A: Application> Loop<'a, A> {
         }
         self.send()?;
         Ok(self.control.counts)
-    }
-
-    /// Waits until there is something to do, and takes note of what that is.
-    fn wait(&mut self) -> Result<(), HostError> {
-        let patience = self.patience()?;
-        match self.around.poll.poll(&mut self.events, patience) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => self.events.clear(),
-            Err(error) => return Err(HostError::system("wait for events")(error)),
-        }
-        self.now = self.clock.now();
-        for event in &self.events {
-            match (event.token().0, &mut self.around.lines) {
-                (SIGNALS, _) => self.control.stop = true,
-                // What they announce is looked for in each turn.
-                (WAKER | TIMER, _) => {}
-                (LINES, Some(lines)) => lines.event(),
-                _ => self.around.network.event(event),
-            }
-        }
-        Ok(())
-    }
-
-    /// How long to wait: not at all, or until something happens, which the timer may be.
-    fn patience(&mut self) -> Result<Option<Duration>, HostError> {
-        let around = &self.around;
-        let unread =
-            around.network.is_pending() || around.lines.as_ref().is_some_and(Lines::is_pending);
-        if !self.inbox.is_empty() || !self.works.is_empty() || unread && !self.is_backed_up() {
-            return Ok(Some(Duration::ZERO));
-        }
-        let wake_at = self.application.wake_at().filter(|_| !self.is_backed_up());
-        let next = [self.alarms.next(), around.network.next_chore(), wake_at];
-        let Some(next) = next.into_iter().flatten().min() else { return Ok(None) };
-        let now = self.clock.now();
-        if next <= now {
-            return Ok(Some(Duration::ZERO));
-        }
-        self.around.timer.set(next, now).map_err(HostError::system("set the timer"))?;
-        Ok(None)
     }
 
     /// Whether so much waits for the journals that nothing more should come in.

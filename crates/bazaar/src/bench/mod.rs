@@ -48,6 +48,12 @@ pub enum BenchVerb {
         #[arg(long)]
         port: Option<u16>,
     },
+    /// Keeps one core busy; `bench multicast --busy` starts these
+    #[command(hide = true)]
+    Busy {
+        /// The process whose end this one shall not outlive
+        parent: u32,
+    },
     /// One member of the group that `bench multicast` measures
     #[command(hide = true)]
     Member {
@@ -75,6 +81,7 @@ pub fn command(verb: &BenchVerb) -> anyhow::Result<ExitCode> {
             host::probe::sequencer::member(index, port, shape, parent)?;
             Ok(ExitCode::SUCCESS)
         }
+        &BenchVerb::Busy { parent } => match host::probe::busy(parent)? {},
         BenchVerb::Echo => {
             host::probe::echo_server()?;
             Ok(ExitCode::SUCCESS)

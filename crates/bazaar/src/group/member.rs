@@ -71,6 +71,7 @@ pub fn run(args: &MemberArgs) -> anyhow::Result<()> {
         own_journal: None,
         common_journal: None,
         durability: store::Durability::Memory,
+        polls_for: host::POLLS_FOR,
         known: args.first.iter().map(|address| (first, address.clone())).collect(),
         lines: Some(io::stdin().as_fd().try_clone_to_owned().context("cannot read lines")?),
         parent: Some(args.parent),

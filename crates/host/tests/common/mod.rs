@@ -152,6 +152,7 @@ pub fn settings(node: u32, transport: Transport) -> NodeSettings {
         own_journal: None,
         common_journal: None,
         durability: Durability::Disk,
+        polls_for: host::POLLS_FOR,
         known: Vec::new(),
         lines: None,
         parent: None,

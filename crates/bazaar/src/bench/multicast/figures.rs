@@ -25,6 +25,8 @@ pub(super) struct Measured {
     pub others_us: Option<Latency>,
     /// The longest time without a delivery at any member, in milliseconds.
     pub longest_gap_ms: f64,
+    /// How often a member doubted another one.
+    pub doubts: u64,
     /// Messages delivered in all, each verified at every member and in the same order.
     pub verified: u64,
 }
@@ -41,6 +43,7 @@ impl Measured {
             own_us: latency(members.iter().flat_map(|member| &member.own)),
             others_us: latency(members.iter().flat_map(|member| &member.others)),
             longest_gap_ms: longest_ns.unwrap_or_default() as f64 / 1e6,
+            doubts: members.iter().map(|member| member.doubts).sum(),
             verified,
         }
     }

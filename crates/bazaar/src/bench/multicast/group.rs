@@ -106,6 +106,7 @@ impl Group {
             delivery: self.shape.delivery,
             uses_udp: self.shape.uses_udp,
             size_bytes: self.shape.size_bytes,
+            polls_us: self.shape.polls_us,
             origin_ns: self.origin_ns,
             cluster: self.cluster,
             parent: std::process::id(),

@@ -3,6 +3,7 @@
 use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
+use host::children::Children;
 use host::probe::sequencer;
 use serde::Serialize;
 
@@ -54,6 +55,8 @@ struct Figures {
     window: Option<u32>,
     rate: Option<u32>,
     senders: u32,
+    /// How many processes kept the processor busy beside the group.
+    busy: u32,
     /// Medians over the repetitions, of the slowest member's rate and of the latencies.
     messages_per_second: f64,
     latency_us: LatencyUs,
@@ -92,6 +95,7 @@ pub(super) fn command(
         window: args.rate.is_none().then_some(args.window),
         rate: args.rate,
         senders: senders(args, shape),
+        busy: args.busy,
         messages_per_second: of(|repetition| repetition.group.messages_per_second),
         own_per_ping_pong: latency_us.own_p50 / ping_pong_us,
         latency_us,
@@ -153,9 +157,22 @@ fn load(args: &MulticastArgs, shape: &Shape) -> Load {
 /// One repetition, in a group of its own.
 fn measure(args: &MulticastArgs, shape: &Shape, scratch: &Scratch) -> anyhow::Result<Measured> {
     let mut group = Group::start(shape, scratch.0.clone())?;
+    let _busy = busy(args.busy, scratch)?;
     let measured = run(&mut group, args, load(args, shape), args.seconds)?;
     group.end()?;
     Ok(measured)
+}
+
+/// Processes that do nothing but take the processor's time; they end with the value.
+fn busy(count: u32, scratch: &Scratch) -> anyhow::Result<Children> {
+    let mut children = Children::default();
+    for number in 0..count {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["bench", "busy", &std::process::id().to_string()]);
+        let name = format!("busy-{number}");
+        children.spawn(&name, command, &scratch.0.join(&name))?;
+    }
+    Ok(children)
 }
 
 /// Has the group send for a warm-up and so many seconds, and settles it.
@@ -295,5 +312,10 @@ fn show(json: bool, figures: &Figures) -> anyhow::Result<()> {
         "medians: {:.0} messages/s at every member; own delivery {:.1} us = {:.2} ping-pongs",
         figures.messages_per_second, figures.latency_us.own_p50, figures.own_per_ping_pong
     );
+    let doubts: u64 = figures.repetitions.iter().map(|repetition| repetition.group.doubts).sum();
+    match figures.busy {
+        0 => {}
+        busy => println!("beside {busy} busy processes; members doubted others {doubts} times"),
+    }
     Ok(())
 }

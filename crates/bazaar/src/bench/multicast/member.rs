@@ -4,8 +4,10 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use groupcast::detector::Health;
 use groupcast::group::{Command, Group, Limits, Refusal, Report, Settings};
 use hdrhistogram::Histogram;
 use host::clock::monotonic_ns;
@@ -41,6 +43,7 @@ pub(in crate::bench) fn run(settings: &str) -> anyhow::Result<()> {
         own_journal: None,
         common_journal: None,
         durability: store::Durability::Memory,
+        polls_for: Duration::from_micros(settings.polls_us.into()),
         known: contact.iter().map(|(node, address)| (NodeId(*node), address.clone())).collect(),
         lines: Some(io::stdin().as_fd().try_clone_to_owned().context("cannot read lines")?),
         parent: Some(settings.parent),
@@ -105,6 +108,7 @@ struct Member {
 /// What is counted for the figures.
 struct Counted {
     delivered: u64,
+    doubts: u64,
     own: Histogram<u64>,
     others: Histogram<u64>,
 }
@@ -112,11 +116,12 @@ struct Counted {
 impl Counted {
     fn new() -> anyhow::Result<Self> {
         let latencies = || Histogram::new_with_max(LATENCY_MAX_NS, 3);
-        Ok(Self { delivered: 0, own: latencies()?, others: latencies()? })
+        Ok(Self { delivered: 0, doubts: 0, own: latencies()?, others: latencies()? })
     }
 
     fn clear(&mut self) {
         self.delivered = 0;
+        self.doubts = 0;
         self.own.clear();
         self.others.clear();
     }
@@ -217,6 +222,7 @@ impl Member {
                     own: pairs(&self.counted.own),
                     others: pairs(&self.counted.others),
                     longest_gap_ns: self.gap.longest_at(self.now_ns()),
+                    doubts: self.counted.doubts,
                 };
                 self.say(&Said::Figures(figures));
             }
@@ -260,6 +266,9 @@ impl Application for Member {
                 self.is_blocked = true;
                 self.refused.push_back(Command::Multicast(message));
             }
+            Report::Suspected(_, health) => {
+                self.counted.doubts += u64::from(health != Health::Alive);
+            }
             Report::Room => self.is_blocked = false,
             // What becomes of its messages is open: another life begins.
             Report::Removed(_) => {
@@ -272,7 +281,6 @@ impl Application for Member {
             Report::Refused(_, Refusal::TooLarge)
             | Report::StateWanted(_)
             | Report::State(_)
-            | Report::Suspected(..)
             | Report::Left => {}
         }
     }

@@ -21,6 +21,9 @@ pub(super) use member::run as run_member;
 
 use super::Scratch;
 
+/// What every node does if nothing speaks against it.
+const POLLS_US: u32 = host::POLLS_FOR.as_micros() as u32;
+
 /// What `bazaar bench multicast` is told.
 #[derive(Debug, Clone, clap::Args)]
 pub struct MulticastArgs {
@@ -48,6 +51,9 @@ pub struct MulticastArgs {
     /// Sends so many messages a second in all, whatever becomes of them, in place of a window
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
+    /// For how many microseconds a member without work looks again before it sleeps
+    #[arg(long, default_value_t = POLLS_US, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    polls_us: u32,
     /// How long each repetition counts
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
@@ -63,6 +69,9 @@ pub struct MulticastArgs {
     /// How often it is killed or stopped
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     times: u32,
+    /// Keeps the processor busy with so many other processes, and counts who is accused meanwhile
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=64))]
+    busy: u32,
     /// Offers so many times the best rate of the closed loop
     #[arg(long, value_parser = parse_factor)]
     overload: Option<f64>,
@@ -82,6 +91,7 @@ struct Shape {
     order: Order,
     delivery: Delivery,
     uses_udp: bool,
+    polls_us: u32,
 }
 
 /// `bazaar bench multicast`.
@@ -93,6 +103,7 @@ pub(super) fn command(args: &MulticastArgs) -> anyhow::Result<ExitCode> {
         order: args.order,
         delivery: args.delivery,
         uses_udp: args.transport == "udp",
+        polls_us: args.polls_us,
     };
     match (&args.kill, &args.pause, args.overload) {
         (Some(whom), ..) => faults::command(args, &shape, &scratch, faults::Strike::kill(whom)),

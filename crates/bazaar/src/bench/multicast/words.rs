@@ -13,6 +13,8 @@ pub(super) struct MemberSettings {
     pub delivery: Delivery,
     pub uses_udp: bool,
     pub size_bytes: usize,
+    /// How long it looks for something to do before it sleeps, in microseconds.
+    pub polls_us: u32,
     pub origin_ns: u64,
     pub cluster: u64,
     pub parent: u32,
@@ -97,4 +99,6 @@ pub(super) struct Figures {
     pub own: Vec<(u64, u64)>,
     pub others: Vec<(u64, u64)>,
     pub longest_gap_ns: u64,
+    /// How often it doubted another member.
+    pub doubts: u64,
 }
