@@ -30,7 +30,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("judge", &["view", "market", "clocks", "machine"]),
     ("view", &["peer", "market", "groupcast", "machine"]),
-    ("sim", &["peer", "market", "groupcast", "wire", "machine"]),
+    ("sim", &["peer", "market", "groupcast", "wire", "machine", "clocks"]),
     ("groupcast-tokio", &["host", "store", "groupcast", "machine"]),
     ("host", &["store", "wire", "machine"]),
     ("store", &["machine"]),

@@ -6,10 +6,13 @@ use groupcast::leadership::{self, First};
 use groupcast::membership;
 use machine::{NodeId, Random};
 use market::{Kernel, Money, Rules};
-use peer::{BuyerSettings, OrderPolicy, Range, Role, SellerSettings, Settings, TraderSettings};
+use peer::{
+    BuyerSettings, Form, OrderPolicy, Range, Role, SellerSettings, Settings, TraderSettings,
+};
 
 use crate::scenario::{
     Between, Deal, FirstTrader, Initiator, Order, OtherRoles, ReturnAs, Scenario, SellerChoice,
+    Service,
 };
 
 /// The node that introduces all others to each other.
@@ -115,14 +118,20 @@ fn trader_settings(scenario: &Scenario) -> TraderSettings {
             SellerChoice::Oldest => market::SellerChoice::Oldest,
             SellerChoice::Cheapest => market::SellerChoice::Cheapest,
             SellerChoice::Random => market::SellerChoice::Random,
+            SellerChoice::Lamport => market::SellerChoice::Lamport,
             SellerChoice::Vector => market::SellerChoice::Vector,
         },
+    };
+    let form = match trade.service {
+        Service::Eager => Form::Eager,
+        Service::Stable => Form::Stable,
     };
     TraderSettings {
         founding: Kernel::new(rules).expect("a scenario's commission is no more than the price"),
         order: match trade.order {
             Order::Arrival => OrderPolicy::Arrival,
-            Order::Vector => OrderPolicy::Vector,
+            Order::Lamport => OrderPolicy::Lamport(form),
+            Order::Vector => OrderPolicy::Vector(form),
         },
         resign_probability: trader.resign_probability.get(),
         resign_quantum: if trader.resign_probability.get() == 0.0 {

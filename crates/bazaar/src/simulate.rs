@@ -148,6 +148,7 @@ fn groups(args: &SimArgs) -> ExitCode {
 
 fn markets(args: &SimArgs) -> ExitCode {
     let options = Options {
+        in_order: false,
         peers: args.peers,
         trace: false,
         #[cfg(feature = "planted")]

@@ -1,8 +1,8 @@
-//! That vector clocks tell the truth about what happened before what.
+//! That clocks tell the truth about what happened before what.
 
 use std::collections::BTreeMap;
 
-use clocks::VectorClock;
+use clocks::Stamp;
 use machine::NodeId;
 use view::{Event, What};
 
@@ -21,13 +21,13 @@ pub fn judge(stories: &Stories<'_>) -> Finding {
                 .map_err(|why| format!("request {request}: {why}"))?;
         }
         let evidence = format!("stamps: {stamps}, steps from node to node: {steps}");
-        Ok(Finding::held(PROPERTY, stamps, evidence, "no event has a vector clock"))
+        Ok(Finding::held(PROPERTY, stamps, evidence, "no event has a clock"))
     });
     Finding::from_check(PROPERTY, checked)
 }
 
 fn check_lives(events: &[Event]) -> Result<usize, String> {
-    let mut latest: BTreeMap<NodeId, (usize, &VectorClock)> = BTreeMap::new();
+    let mut latest: BTreeMap<NodeId, (usize, &Stamp)> = BTreeMap::new();
     let mut stamps = 0;
     for (at, event) in events.iter().enumerate() {
         if matches!(event.what, What::Started { .. }) {
@@ -84,6 +84,6 @@ fn step(events: &[Event], cause: Option<usize>, effect: Option<usize>) -> Result
     ))
 }
 
-fn at_or_below(one: &VectorClock, other: &VectorClock) -> bool {
+fn at_or_below(one: &Stamp, other: &Stamp) -> bool {
     one <= other
 }

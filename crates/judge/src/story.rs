@@ -87,7 +87,7 @@ impl<'a> Stories<'a> {
 
     fn add(&mut self, at: usize, what: &'a What) {
         match what {
-            What::Asked { request, operation } => {
+            What::Asked { request, operation, .. } => {
                 self.of_request(*request).asked.push((at, operation))
             }
             What::Answered { request, operation, outcome, .. } => {

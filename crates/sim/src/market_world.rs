@@ -11,7 +11,7 @@ use crate::engine::{Network, World};
 use crate::invariants::Watch;
 use crate::peers::{founding, settings};
 use crate::run::Options;
-use crate::swarm::{Fault, Planned, Swarm};
+use crate::swarm::{CALM_AT_FIRST, Fault, Planned, Swarm};
 
 pub(crate) struct MarketWorld {
     pub world: World<Node>,
@@ -77,6 +77,7 @@ impl MarketWorld {
 
     pub fn safety_phase(&mut self) {
         let mut end = Instant::ZERO + self.swarm.safety_phase;
+        let mut watches_order = !self.options.in_order;
         while self.watch.violation.is_none() {
             let next = self.world.next_at().unwrap_or(end).min(end);
             match self.agenda.first_key_value() {
@@ -93,6 +94,11 @@ impl MarketWorld {
                 }
                 _ if next >= end => break,
                 _ => self.step(),
+            }
+            // When all have found each other.
+            if !watches_order && self.world.now() > Instant::ZERO + CALM_AT_FIRST {
+                watches_order = true;
+                self.watch.expect_order();
             }
         }
     }

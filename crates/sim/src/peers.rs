@@ -6,7 +6,7 @@ use groupcast::leadership::{self, First, Initiator};
 use groupcast::membership;
 use machine::NodeId;
 use market::{Good, Kernel, Rules, SellerChoice};
-use peer::{BuyerSettings, OrderPolicy, Range, Role, SellerSettings, Settings, TraderSettings};
+use peer::{BuyerSettings, Range, Role, SellerSettings, Settings, TraderSettings};
 
 use crate::market_world::DIRECTORY;
 use crate::swarm::Swarm;
@@ -70,7 +70,7 @@ pub(crate) fn settings(me: NodeId, swarm: &Swarm) -> Settings {
         },
         trader: TraderSettings {
             founding: founding(),
-            order: if swarm.vector_clocks { OrderPolicy::Vector } else { OrderPolicy::Arrival },
+            order: swarm.order,
             resign_probability: swarm.resign_probability,
             resign_quantum: millis(2_000),
             resign_after_sales: 0,

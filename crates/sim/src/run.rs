@@ -17,6 +17,9 @@ pub struct Options {
     pub peers: u32,
     /// Whether a line an event is written down.
     pub trace: bool,
+    /// Whether purchases must be served in the order of their stamps: for worlds without faults,
+    /// in the stable form.
+    pub in_order: bool,
     /// A bug to be found.
     #[cfg(feature = "planted")]
     pub planted: Option<peer::Planted>,
@@ -27,6 +30,7 @@ impl Default for Options {
         Self {
             peers: 10,
             trace: false,
+            in_order: false,
             #[cfg(feature = "planted")]
             planted: None,
         }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use machine::{Instant, NodeId, Random};
+use peer::{Form, OrderPolicy};
 
 use crate::engine::Links;
 
@@ -82,8 +83,8 @@ pub struct Swarm {
     pub safety_phase: Duration,
     /// The faults, by time.
     pub faults: Vec<Planned>,
-    /// Whether peers keep vector clocks.
-    pub vector_clocks: bool,
+    /// In which order traders serve.
+    pub order: OrderPolicy,
     /// Whether each message is encoded and decoded on its way.
     pub codec: bool,
     /// After how many records the trader replaces its journal by a snapshot.
@@ -101,7 +102,7 @@ pub const FAULTS_MIN: u64 = 3;
 /// The most faults of a world.
 const FAULTS_MAX: u64 = 10;
 /// No fault comes before the market has begun.
-const CALM_AT_FIRST: Duration = Duration::from_secs(3);
+pub(crate) const CALM_AT_FIRST: Duration = Duration::from_secs(3);
 
 impl Swarm {
     /// What `seed` stands for, in a world of `peers` peers.
@@ -140,13 +141,29 @@ impl Swarm {
             disk_max: millis(&mut random, 1, 10),
             safety_phase,
             faults,
-            vector_clocks: random.chance(0.2),
+            order: order(&mut random, &mut Random::fork(seed, ORDERS)),
             codec: random.chance(0.05),
             snapshot_every: random.between(5, 400),
             resign_probability: if random.chance(0.3) { 0.1 } else { 0.0 },
             initiator: random.below(4),
             session_idle: Duration::from_secs(random.between(4, 40)),
         }
+    }
+}
+
+/// The stream of chance from which the order is drawn.
+const ORDERS: u64 = 17;
+
+/// Most worlds serve by arrival, which is what most markets do.
+fn order(random: &mut Random, orders: &mut Random) -> OrderPolicy {
+    if random.chance(0.2) {
+        return OrderPolicy::Vector(Form::Eager);
+    }
+    match orders.below(6) {
+        0 => OrderPolicy::Lamport(Form::Eager),
+        1 => OrderPolicy::Lamport(Form::Stable),
+        2 => OrderPolicy::Vector(Form::Stable),
+        _ => OrderPolicy::Arrival,
     }
 }
 

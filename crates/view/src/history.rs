@@ -145,7 +145,7 @@ impl History {
     fn add(&mut self, event: &Event) {
         let time = event.time_ns;
         match &event.what {
-            What::Asked { request, operation } => self.invoke(time, *request, operation),
+            What::Asked { request, operation, .. } => self.invoke(time, *request, operation),
             What::Answered { request, outcome, .. } => self.complete(time, *request, outcome),
             What::Abandoned { request, .. } if !self.answered.contains(request) => {
                 if let Some(waiting) = self.waiting.remove(request) {

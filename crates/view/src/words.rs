@@ -116,6 +116,10 @@ fn trade(event: &Event) -> String {
         What::Withdrawn { seller, good, quantity, lot, .. } => {
             format!("trader {node} gave the {quantity} {good} of lot {lot} back to seller {seller}")
         }
+        What::HeldBack { request, waits_for } => format!(
+            "trader {node} holds request {request} back: an earlier one of peer {waits_for} may \
+             still come"
+        ),
         What::SessionsExpired { sessions, .. } => {
             format!("trader {node} closed {sessions} idle sessions")
         }
@@ -127,7 +131,7 @@ fn trade(event: &Event) -> String {
 fn client(event: &Event) -> String {
     let node = event.node;
     match &event.what {
-        What::Asked { request, operation } => asked(*request, operation),
+        What::Asked { request, operation, .. } => asked(*request, operation),
         What::Answered { request, operation, outcome, took_ns } => {
             let answer = answered(*request, operation, outcome);
             format!("{answer} after {}", milliseconds(*took_ns))

@@ -273,6 +273,13 @@ impl Checker<'_> {
                 "give trade.order = \"vector\", or another seller_choice",
             );
         }
+        if trade.seller_choice == SellerChoice::Lamport && trade.order != Order::Lamport {
+            self.blame(
+                &["trade.seller_choice", "trade.order"],
+                "sellers are compared by Lamport clocks, and none are kept in this order",
+                "give trade.order = \"lamport\", or another seller_choice",
+            );
+        }
         if let FirstTrader::Appointed(node) = trader.first {
             self.node("trader.first", node, run);
         }

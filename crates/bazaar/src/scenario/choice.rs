@@ -41,16 +41,28 @@ choices! {
         Cheapest = "cheapest",
         /// Any, equally likely.
         Random = "random",
+        /// Those whose seller's Lamport clock is lowest; it rises with each sale.
+        Lamport = "lamport",
         /// Those whose deposit happened before the others'.
         Vector = "vector",
     }
 
     /// The order in which a trader serves.
     pub enum Order {
-        /// As orders arrive; no vector clocks travel.
+        /// As orders arrive; no clocks travel.
         Arrival = "arrival",
+        /// By Lamport clock, ties by the buyer's number.
+        Lamport = "lamport",
         /// By vector clock: what happened before is served before.
         Vector = "vector",
+    }
+
+    /// How a trader serves by clock.
+    pub enum Service {
+        /// The first of what is here.
+        Eager = "eager",
+        /// Nothing, as long as something earlier may still come.
+        Stable = "stable",
     }
 
     /// What a former trader becomes.

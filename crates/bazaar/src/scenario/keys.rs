@@ -12,7 +12,7 @@ use market::limits::{BASIS_POINTS_ALL, QUANTITY_MAX};
 
 use super::choice::{
     Deal, Durability, Fence, Handover, Initiator, Order, OtherRoles, ReturnAs, SellerChoice,
-    Transport,
+    Service, Transport,
 };
 use super::setting::tables;
 use super::value::{Between, FirstTrader, Probability};
@@ -70,12 +70,16 @@ tables! {
             "a trader keeps at least nothing, and at most all of the price"
         )]
         pub commission_basis_points: u16,
-        /// Whose goods are sold first: the "oldest", the "cheapest", "random" ones, or by "vector"
-        /// clock those whose deposit happened before the others'.
+        /// Whose goods are sold first: the "oldest", the "cheapest", "random" ones, by "lamport"
+        /// clock those of the seller whose clock is lowest, or by "vector" clock those whose
+        /// deposit happened before the others'.
         pub seller_choice: SellerChoice,
-        /// The order in which the trader serves: by "arrival", or by "vector" clock, which then
-        /// travels in every message: what happened before is served before.
+        /// The order in which the trader serves: by "arrival"; by "lamport" clock, of which each
+        /// buyer tells all others; or by "vector" clock: what happened before is served before.
         pub order: Order,
+        /// How it serves by clock: "eager", the first of what is here; or "stable", nothing as long
+        /// as something earlier may still come.
+        pub service: Service,
         /// How long a buyer or seller waits for an answer before it asks again.
         #[within(PERIOD, PERIOD_WHY)]
         pub resend: Duration,

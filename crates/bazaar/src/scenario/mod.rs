@@ -42,7 +42,7 @@ use std::path::Path;
 
 pub use choice::{
     Deal, Durability, Fence, Handover, Initiator, Order, OtherRoles, ReturnAs, SellerChoice,
-    Transport,
+    Service, Transport,
 };
 pub use duration::{DurationText, WrongDuration};
 pub use fault::{Action, Fault};

@@ -182,7 +182,7 @@ fn a_refusal_that_was_false() {
 
     // Where another buy may have taken a unit unseen, nobody can say so.
     let mut other = with_doubt.last().unwrap().clone();
-    let What::Asked { request, operation } = &mut other.what else { panic!() };
+    let What::Asked { request, operation, .. } = &mut other.what else { panic!() };
     request.number += 1;
     *operation = (&buy("fish", 1)).into();
     with_doubt.extend([other, refused]);

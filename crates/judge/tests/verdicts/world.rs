@@ -64,7 +64,7 @@ impl World {
         let clock = (node != 0).then(|| {
             let clock = self.clocks.entry(node).or_default();
             clock.tick(NodeId(node));
-            clock.clone()
+            clocks::Stamp::Vector(clock.clone())
         });
         self.events.push(Event { time_ns: self.now, node: NodeId(node), clock, what });
     }
@@ -131,7 +131,7 @@ impl World {
 
     pub fn ask(&mut self, node: u32, request: &Request) {
         let operation = (&request.command).into();
-        self.happen(node, What::Asked { request: request.id, operation });
+        self.happen(node, What::Asked { request: request.id, operation, stamp: None });
     }
 
     /// The trader serves a request and says so.

@@ -10,7 +10,9 @@
 #[cfg(test)]
 mod history;
 mod lamport;
+mod stamp;
 mod vector;
 
 pub use lamport::LamportClock;
+pub use stamp::Stamp;
 pub use vector::{ENTRIES_MAX, VectorClock};

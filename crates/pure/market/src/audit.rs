@@ -137,7 +137,7 @@ fn audit_lot(id: LotId, lot: &Lot) -> Audit {
     holds(lot.unit_price <= UNIT_PRICE_MAX, || {
         format!("lot {id} costs {} a unit", lot.unit_price)
     })?;
-    let nodes = lot.stamp.as_ref().map_or(0, |stamp| stamp.iter().count());
+    let nodes = lot.stamp.as_ref().map_or(0, |stamp| stamp.nodes());
     at_most("nodes in a stamp", nodes, STAMP_NODES_MAX)
 }
 

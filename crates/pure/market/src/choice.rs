@@ -1,7 +1,7 @@
 //! From which lots an order is filled, and in which order.
 //!
-//! `Oldest` and `Cheapest` walk an index and stop when the order is filled. `Random` and `Vector`
-//! first gather every lot that the order may be filled from.
+//! `Oldest` and `Cheapest` walk an index and stop when the order is filled. `Random`, `Lamport`
+//! and `Vector` first gather every lot that the order may be filled from.
 
 use rand_core::Rng;
 use rand_pcg::Pcg64Mcg;
@@ -34,6 +34,11 @@ pub(crate) fn choose(
             Chosen::collect(rules, order, lots)
         }
         SellerChoice::Random => Chosen::collect(rules, order, shuffled(by_age().collect(), draw)),
+        SellerChoice::Lamport => {
+            let mut lots: Vec<_> = by_age().collect();
+            lots.sort_by_key(|(id, lot)| (lot.clock(), lot.seller, *id));
+            Chosen::collect(rules, order, lots.into_iter())
+        }
         SellerChoice::Vector => Chosen::collect(rules, order, causal(by_age().collect())),
     };
     if chosen.fills.is_empty() {
@@ -147,7 +152,7 @@ fn happened_before(one: &Lot, other: &Lot) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clocks::VectorClock;
+    use clocks::{LamportClock, Stamp, VectorClock};
     use machine::NodeId;
 
     use super::*;
@@ -162,7 +167,7 @@ mod tests {
                 for (node, count) in (0..).zip(ticks) {
                     (0..count).for_each(|_| clock.tick(NodeId(node)));
                 }
-                clock
+                Stamp::Vector(clock)
             });
             let good = Good::new("salt").unwrap();
             let offer = Offer { good, quantity, unit_price: Money(unit_price), stamp };
@@ -238,6 +243,24 @@ mod tests {
         let inventory = salt(&[(1, 1, 1, Some([2, 0])), (3, 1, 9, Some([1, 0]))]);
         let cheap = chosen(&inventory, SellerChoice::Vector, &order(1, Some(5), false), 0);
         assert_eq!(cheap, Ok(vec![(1, 1)]));
+    }
+
+    #[test]
+    fn by_lamport_clock_sales_go_round_among_sellers() {
+        let mut inventory = Inventory::default();
+        for (seller, clock) in [(1, 3), (2, 1), (3, 2)] {
+            let (good, stamp) = (Good::new("salt").unwrap(), Stamp::Lamport(LamportClock(clock)));
+            let offer = Offer { good, quantity: 9, unit_price: Money(1), stamp: Some(stamp) };
+            inventory.add(Party(seller), &offer);
+        }
+        let mut sellers = Vec::new();
+        for _ in 0..6 {
+            let fills = chosen(&inventory, SellerChoice::Lamport, &order(1, None, false), 0);
+            let (seller, _) = fills.unwrap()[0];
+            sellers.push(seller);
+            inventory.ship(&Good::new("salt").unwrap(), LotId(seller), 1);
+        }
+        assert_eq!(sellers, [2, 2, 3, 1, 2, 3]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clocks::VectorClock;
+use clocks::{LamportClock, Stamp};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{GOODS_MAX, LOTS_COMPARED_MAX, LOTS_MAX};
@@ -20,7 +20,19 @@ pub struct Lot {
     /// The price of one unit.
     pub unit_price: Money,
     /// The seller's clock when it made the offer.
-    pub stamp: Option<VectorClock>,
+    pub stamp: Option<Stamp>,
+    /// How many sales there were from it.
+    pub sales: u64,
+}
+
+impl Lot {
+    /// The Lamport clock of its seller, as far as this lot tells; 0 without a Lamport stamp.
+    pub fn clock(&self) -> u64 {
+        match self.stamp {
+            Some(Stamp::Lamport(LamportClock(at))) => at.saturating_add(self.sales),
+            _ => self.sales,
+        }
+    }
 }
 
 /// Where the units of a good, or of all goods, have gone.
@@ -101,7 +113,7 @@ impl Inventory {
         }
         match (self.shelves.get(good), choice) {
             (None, _) if self.shelves.len() >= GOODS_MAX => Err(Limit::Goods),
-            (Some(shelf), SellerChoice::Random | SellerChoice::Vector)
+            (Some(shelf), SellerChoice::Random | SellerChoice::Lamport | SellerChoice::Vector)
                 if shelf.by_age.len() >= LOTS_COMPARED_MAX =>
             {
                 Err(Limit::Lots)
@@ -119,7 +131,7 @@ impl Inventory {
         shelf.by_age.insert(id);
         shelf.by_price.insert((offer.unit_price, id));
         let Offer { good, quantity, unit_price, stamp } = offer.clone();
-        self.lots.insert(id, Lot { good, seller, quantity, unit_price, stamp });
+        self.lots.insert(id, Lot { good, seller, quantity, unit_price, stamp, sales: 0 });
         id
     }
 
@@ -129,6 +141,7 @@ impl Inventory {
             return;
         };
         lot.quantity -= quantity;
+        lot.sales += 1;
         shelf.units.ship(quantity);
         if lot.quantity == 0 {
             shelf.by_age.remove(&id);

@@ -1,6 +1,6 @@
 //! What a market is told: requests of clients, and the entries that carry them through a journal.
 
-use clocks::VectorClock;
+use clocks::Stamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{Good, Money};
@@ -91,7 +91,7 @@ pub struct Offer {
     /// The price of a unit, up to [`UNIT_PRICE_MAX`](crate::limits::UNIT_PRICE_MAX).
     pub unit_price: Money,
     /// The seller's clock when it made the offer.
-    pub stamp: Option<VectorClock>,
+    pub stamp: Option<Stamp>,
 }
 
 /// One step of a market: what is journaled, and replayed.

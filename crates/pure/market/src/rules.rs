@@ -22,6 +22,10 @@ pub enum SellerChoice {
     Cheapest,
     /// Any, each equally likely; chance is [`Entry::draw`](crate::Entry::draw).
     Random,
+    /// The one whose seller's Lamport clock is lowest: the reading at the deposit, and one more
+    /// each time that something was sold from the lot (seed 002); then the seller of the lowest
+    /// number, then the oldest. Sales go round among sellers.
+    Lamport,
     /// One whose stamp no other one's stamp happened before; among those the seller of the lowest
     /// number, then the oldest. A lot without a stamp counts as concurrent with every other.
     Vector,

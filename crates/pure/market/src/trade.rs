@@ -45,7 +45,7 @@ pub(crate) fn deposit(
     if offer.unit_price > UNIT_PRICE_MAX {
         return Err(Refusal::Invalid(Invalid::PriceTooHigh));
     }
-    if offer.stamp.as_ref().is_some_and(|stamp| stamp.iter().count() > STAMP_NODES_MAX) {
+    if offer.stamp.as_ref().is_some_and(|stamp| stamp.nodes() > STAMP_NODES_MAX) {
         return Err(Refusal::LimitReached(Limit::StampNodes));
     }
     inventory.check_room(&offer.good, rules.choice).map_err(Refusal::LimitReached)?;

@@ -2,7 +2,7 @@
 
 mod common;
 
-use clocks::VectorClock;
+use clocks::{Stamp, VectorClock};
 use common::{Clients, TRADER, buy, deposit, good, kernel};
 use machine::NodeId;
 use market::limits::{QUANTITY_MAX, STAMP_NODES_MAX, UNIT_PRICE_MAX};
@@ -103,7 +103,7 @@ fn requests_beyond_the_bounds_are_refused() {
     let mut clock = VectorClock::new();
     (0..=STAMP_NODES_MAX as u32).for_each(|node| clock.tick(NodeId(node)));
     let unit_price = Money(1);
-    let stamp = Some(clock);
+    let stamp = Some(Stamp::Vector(clock));
     let offer = Offer { good: good("salt"), quantity: 1, unit_price, stamp };
     let too_long = refused(Refusal::LimitReached(Limit::StampNodes));
     assert_eq!(clients.ask(1, Command::Deposit(offer)), too_long);

@@ -9,8 +9,8 @@ use crate::event::{Operation, What};
 use crate::message::{Body, Message, Sale, Standing, Trade};
 use crate::party;
 use crate::peer::{Alarm, Cx, Peer};
+use crate::queue::Queued;
 use crate::settings::Role;
-use crate::trader::Queued;
 
 /// The client's side.
 impl Peer {
@@ -21,7 +21,7 @@ impl Peer {
         }
         if self.role.sells && !self.has_stocked_up {
             self.has_stocked_up = true;
-            let command = self.seller.stock_up(self.clock.clone(), cx.random);
+            let command = self.seller.stock_up(self.reading(), cx.random);
             self.submit(command, cx);
         }
         if self.role.buys && !self.buying {
@@ -41,7 +41,7 @@ impl Peer {
     /// What a seller does now and then: gains goods, considers a deposit, asks where it stands.
     pub(crate) fn tend_stall(&mut self, alarm: Alarm, cx: &mut Cx<'_>) {
         let is_open = self.role.sells && self.has_stocked_up && self.may_act();
-        let (stamp, settings) = (self.clock.clone(), self.seller.settings());
+        let (stamp, settings) = (self.reading(), self.seller.settings());
         let (every, command) = match alarm {
             Alarm::Accrue if is_open => (settings.accrue_every, self.seller.accrue(stamp)),
             Alarm::Update if is_open => {
@@ -71,9 +71,13 @@ impl Peer {
 
     fn send_fresh(&mut self, cx: &mut Cx<'_>) {
         while let Some(request) = self.client.fresh() {
+            if matches!(request.command, Command::Buy(_)) {
+                self.announce(&request, cx);
+            }
             if request.command != Command::Open {
                 let operation = Operation::from(&request.command);
-                self.report(What::Asked { request: request.id, operation }, cx);
+                let (request, stamp) = (request.id, self.ordering.stamp(request.id).cloned());
+                self.report(What::Asked { request, operation, stamp }, cx);
             }
             self.route(request, cx);
             cx.set(Alarm::Resend, self.settings.resend);
@@ -96,7 +100,8 @@ impl Peer {
         // It may be this peer: what was under way when it became the trader, it serves like any
         // other's.
         if let Some(leader) = self.leader() {
-            self.send(leader.node, Body::Request(request), cx);
+            let body = self.stamped(request);
+            self.send(leader.node, body, cx);
         }
     }
 
@@ -104,6 +109,7 @@ impl Peer {
         for resolution in self.client.answered(id, outcome, cx.now) {
             match resolution {
                 Resolution::Answered { id, command, outcome, took } => {
+                    self.ordering.resolved(id);
                     let operation = Operation::from(&command);
                     let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
                     let known = outcome.clone();
@@ -111,6 +117,7 @@ impl Peer {
                     self.go_on(&command, Some(&known), cx);
                 }
                 Resolution::InDoubt { id, command } => {
+                    self.ordering.resolved(id);
                     let operation = Operation::from(&command);
                     self.report(What::Abandoned { request: id, operation }, cx);
                     self.go_on(&command, None, cx);
@@ -155,7 +162,7 @@ impl Peer {
 
     fn restock(&mut self, cx: &mut Cx<'_>) {
         if self.role.sells && self.may_act() && self.seller.is_sold_out() {
-            let command = self.seller.stock_up(self.clock.clone(), cx.random);
+            let command = self.seller.stock_up(self.reading(), cx.random);
             self.submit(command, cx);
         }
     }
@@ -169,10 +176,19 @@ impl Peer {
         }
         match trade.body {
             // Nobody asks in another one's name.
-            Body::Request(request) if request.id.client.party != party(from) => {}
-            Body::Request(request) => {
-                let clock = trade.clock;
-                self.accept(Queued { from, request, clock }, cx);
+            Body::Request(request) | Body::Stamped { request, .. }
+                if request.id.client.party != party(from) => {}
+            Body::Request(request) => self.accept(Queued { from, request, stamp: None }, cx),
+            Body::Stamped { request, stamp, floor } => {
+                self.trader.queue().floor(from, floor);
+                self.accept(Queued { from, request, stamp: Some(stamp) }, cx);
+            }
+            Body::Announced(stamp) => self.ordering.witness(&stamp),
+            Body::Earliest(stamp) => self.tell_floor(from, &stamp, cx),
+            Body::Floor(floor) => {
+                if self.trader.queue().floor(from, floor) {
+                    self.serve_soon(cx);
+                }
             }
             Body::Answer { epoch, id, outcome } => {
                 // What no journal holds counts only while the one that says so leads: one that was
@@ -206,7 +222,12 @@ impl Peer {
             clock.tick(self.me);
         }
         let after = match body {
-            Body::Request(_) | Body::Inquire => After::Own,
+            Body::Request(_)
+            | Body::Stamped { .. }
+            | Body::Announced(_)
+            | Body::Earliest(_)
+            | Body::Floor(_)
+            | Body::Inquire => After::Own,
             Body::Answer { .. } | Body::Notice { .. } => After::All,
         };
         let message = Message::Trade(Trade { clock: self.clock.clone(), body });

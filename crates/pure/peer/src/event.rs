@@ -15,7 +15,7 @@
 //! assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
 //! ```
 
-use clocks::VectorClock;
+use clocks::Stamp;
 use groupcast::leadership::{Cause, Stepped};
 use groupcast::membership;
 use machine::{Epoch, Incarnation, NodeId};
@@ -31,9 +31,9 @@ pub struct Event {
     pub time_ns: u64,
     /// Whose event it is. Node 0 is the directory, and the runner's events are its events too.
     pub node: NodeId,
-    /// The node's vector clock then, where the run keeps vector clocks.
+    /// The node's clock then, where the run keeps clocks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clock: Option<VectorClock>,
+    pub clock: Option<Stamp>,
     /// What happened.
     #[serde(flatten)]
     pub what: What,
@@ -176,6 +176,13 @@ pub enum What {
         /// The lot that is no more.
         lot: LotId,
     },
+    /// The trader serves a purchase later, because an earlier one may still come.
+    HeldBack {
+        /// Which waits.
+        request: RequestId,
+        /// From whom the earlier one may come.
+        waits_for: NodeId,
+    },
     /// The trader forgot sessions that were idle for too long.
     SessionsExpired {
         /// Its term.
@@ -190,6 +197,9 @@ pub enum What {
         request: RequestId,
         /// For what.
         operation: Operation,
+        /// A purchase's stamp, where the market keeps a clock; see [`ordering`](crate::ordering).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stamp: Option<Stamp>,
     },
     /// A client has its answer. Reported once a request.
     Answered {

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`client`] | requests that are made exactly once, whoever leads |
 //! | [`buyer`], [`seller`] | what a peer wants, and when |
+//! | [`ordering`], [`queue`] | in which order purchases are served |
 //! | [`trader`] | the market's kernel at the peer that leads, and the right to use it |
 //! | [`Peer`] | the stack: membership, leadership, client, buyer, seller, trader |
 //! | [`event`] | what a peer tells: the record of a run |
@@ -16,7 +17,11 @@ pub mod client;
 pub mod event;
 mod message;
 mod node;
+pub mod ordering;
 mod peer;
+mod presence;
+pub mod queue;
+mod queueing;
 pub mod seller;
 mod serving;
 mod settings;
@@ -29,7 +34,7 @@ pub use node::{Alarm, Node};
 pub use peer::Planted;
 pub use peer::{Command, Peer, Report};
 pub use settings::{
-    BuyerSettings, OrderPolicy, Range, Role, SellerSettings, Settings, TraderSettings,
+    BuyerSettings, Form, OrderPolicy, Range, Role, SellerSettings, Settings, TraderSettings,
 };
 
 use machine::NodeId;

@@ -1,6 +1,6 @@
 //! What peers say to each other, and what they write down.
 
-use clocks::VectorClock;
+use clocks::{Stamp, VectorClock};
 use groupcast::fence::majority::Promised;
 use groupcast::{leadership, membership};
 use machine::{Epoch, Incarnation};
@@ -32,6 +32,21 @@ pub struct Trade {
 pub enum Body {
     /// Client to trader.
     Request(Request),
+    /// Buyer to trader: a purchase, where the market keeps a clock.
+    Stamped {
+        /// The purchase.
+        request: Request,
+        /// When it was asked for first.
+        stamp: Stamp,
+        /// The buyer's floor; see [`ordering`](crate::ordering).
+        floor: u64,
+    },
+    /// Buyer to all but the trader: there is a purchase.
+    Announced(Stamp),
+    /// Trader to peer: may anything earlier than this still come from you?
+    Earliest(Stamp),
+    /// Peer to trader: nothing below this.
+    Floor(u64),
     /// Trader to client: the answer, which is durable.
     Answer {
         /// The trader's epoch.

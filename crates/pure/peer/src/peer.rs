@@ -1,7 +1,7 @@
 //! The stack: one peer, from its machines and roles. This file routes inputs; what follows from
 //! requests and answers is in `asking` and `serving`.
 
-use clocks::VectorClock;
+use clocks::{Stamp, VectorClock};
 use groupcast::fence::majority::Promised;
 use groupcast::leadership::{self, Leadership};
 use groupcast::membership::{self, Member};
@@ -13,6 +13,8 @@ use crate::buyer::Buyer;
 use crate::client::Client;
 use crate::event::What;
 use crate::message::{Message, Own, Record, Snapshot};
+use crate::ordering::Ordering;
+use crate::presence::Presence;
 use crate::seller::Seller;
 use crate::settings::{OrderPolicy, Role, Settings};
 use crate::trader::Trader;
@@ -24,7 +26,13 @@ pub struct Peer {
     pub(crate) me: NodeId,
     pub(crate) incarnation: Incarnation,
     pub(crate) role: Role,
+    /// What happened before what, of all that peers say to each other; travels in each message.
     pub(crate) clock: Option<VectorClock>,
+    /// What was asked for before what.
+    pub(crate) ordering: Ordering,
+    pub(crate) presence: Presence,
+    /// Whether the trader's alarm is set to ask again who holds up what is queued.
+    pub(crate) asks_again: bool,
     pub(crate) member: Member,
     pub(crate) leadership: Leadership,
     pub(crate) client: Client,
@@ -51,8 +59,9 @@ pub enum Command {
 pub struct Report {
     /// When it happened; the report leaves when what it rests on is durable.
     pub at: Instant,
-    /// The clock, where the market keeps vector clocks.
-    pub clock: Option<VectorClock>,
+    /// The clock, where the market keeps clocks: Lamport's counts purchases, a vector clock all
+    /// messages.
+    pub clock: Option<Stamp>,
     /// What happened.
     pub what: What,
 }
@@ -86,6 +95,8 @@ pub enum Alarm {
     Inquire,
     /// The trader serves what is queued.
     Serve,
+    /// The trader asks again who holds up what is queued.
+    Question,
     /// The trader considers to resign.
     Quantum,
     /// The trader forgets idle sessions.
@@ -115,7 +126,10 @@ impl Peer {
             me,
             incarnation,
             role: settings.role,
-            clock: (settings.trader.order == OrderPolicy::Vector).then(VectorClock::new),
+            clock: matches!(settings.trader.order, OrderPolicy::Vector(_)).then(VectorClock::new),
+            ordering: Ordering::new(me, settings.trader.order),
+            presence: Presence::new(settings.membership.directory),
+            asks_again: false,
             member: Member::new(settings.membership.clone()),
             leadership: Leadership::new(settings.leadership.clone()),
             client: Client::new(crate::party(me), incarnation),
@@ -168,14 +182,22 @@ impl Peer {
         !self.is_winding_down && !self.leadership.is_leading()
     }
 
+    /// The clock as the record shows it.
+    pub(crate) fn reading(&self) -> Option<Stamp> {
+        match &self.clock {
+            Some(clock) => Some(Stamp::Vector(clock.clone())),
+            None => self.ordering.clock().cloned(),
+        }
+    }
+
     /// Tells of something that the common journal has no part in.
     pub(crate) fn report(&self, what: What, cx: &mut Cx<'_>) {
-        cx.report_after(After::Own, Report { at: cx.now, clock: self.clock.clone(), what });
+        cx.report_after(After::Own, Report { at: cx.now, clock: self.reading(), what });
     }
 
     /// Tells of something that the common journal holds.
     pub(crate) fn report_trade(&self, what: What, cx: &mut Cx<'_>) {
-        cx.report(Report { at: cx.now, clock: self.clock.clone(), what });
+        cx.report(Report { at: cx.now, clock: self.reading(), what });
     }
 
     fn own(&self) -> Own {
@@ -225,6 +247,10 @@ impl Peer {
 
     pub(crate) fn member_input(&mut self, input: Input<Member>, cx: &mut Cx<'_>) {
         for report in cx.run_after(After::Own, &mut self.member, input) {
+            match &report {
+                membership::Report::Joined(entry) => self.presence.joined(entry.node),
+                membership::Report::Expired(node) => self.presence.expired(*node),
+            }
             let what = What::from(report);
             self.report(what, cx);
         }
@@ -273,7 +299,8 @@ impl Peer {
             Alarm::Resend => self.resend(cx),
             Alarm::Think => self.buy(cx),
             Alarm::Accrue | Alarm::Update | Alarm::Inquire => self.tend_stall(alarm, cx),
-            Alarm::Serve => self.serve_queue(cx),
+            Alarm::Serve => self.serve_queue(false, cx),
+            Alarm::Question => self.ask_again(cx),
             Alarm::Quantum => self.consider_resigning(cx),
             Alarm::Expire => self.expire_sessions(cx),
         }
@@ -303,10 +330,16 @@ impl Machine for Peer {
             Input::Command(Command::WindDown) => self.is_winding_down = true,
             Input::Message { from, body } => self.message(from, body, cx),
             Input::Opened(node) => {
+                self.presence.opened(node);
                 self.member_input(Input::Opened(node), cx);
                 self.lead_input(Input::Opened(node), cx);
             }
-            Input::Closed(node) => self.lead_input(Input::Closed(node), cx),
+            Input::Closed(node) => {
+                self.presence.closed(node);
+                self.trader.queue().gone(node);
+                self.serve_soon(cx);
+                self.lead_input(Input::Closed(node), cx);
+            }
             Input::Alarm(alarm) => self.alarm(alarm, cx),
         }
     }

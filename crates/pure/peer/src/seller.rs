@@ -2,7 +2,7 @@
 //! at the start, more when all of it is sold, more as time goes by, and now and then something
 //! unasked.
 
-use clocks::VectorClock;
+use clocks::Stamp;
 use machine::Random;
 use market::{Command, Good, Money, Offer, Outcome};
 
@@ -45,7 +45,7 @@ impl Seller {
     }
 
     /// A stock of a good by chance; none if there are no goods at all.
-    pub fn stock_up(&mut self, stamp: Option<VectorClock>, random: &mut Random) -> Option<Command> {
+    pub fn stock_up(&mut self, stamp: Option<Stamp>, random: &mut Random) -> Option<Command> {
         let good = random.pick(&self.goods)?.clone();
         let (stock, price) = (self.settings.stock, self.settings.price);
         let quantity = random.between(stock.min.into(), stock.max.into()) as u32;
@@ -55,14 +55,14 @@ impl Seller {
     }
 
     /// What it gained since the last time; none if it has no good yet or gains nothing.
-    pub fn accrue(&mut self, stamp: Option<VectorClock>) -> Option<Command> {
+    pub fn accrue(&mut self, stamp: Option<Stamp>) -> Option<Command> {
         let (good, unit_price) = self.current.clone()?;
         let quantity = self.settings.accrue_goods;
         if quantity == 0 { None } else { self.bring(Offer { good, quantity, unit_price, stamp }) }
     }
 
     /// Something unasked, by chance.
-    pub fn update(&mut self, stamp: Option<VectorClock>, random: &mut Random) -> Option<Command> {
+    pub fn update(&mut self, stamp: Option<Stamp>, random: &mut Random) -> Option<Command> {
         let probability = self.settings.update_probability;
         if random.chance(probability) { self.stock_up(stamp, random) } else { None }
     }

@@ -11,7 +11,6 @@ use crate::message::{Body, Record, Sale, Snapshot};
 use crate::party;
 use crate::peer::{Alarm, Cx, Peer};
 use crate::settings::Role;
-use crate::trader::Queued;
 
 impl Peer {
     pub(crate) fn start_trading(&mut self, epoch: Epoch, cx: &mut Cx<'_>) {
@@ -25,12 +24,13 @@ impl Peer {
         }
         cx.set(Alarm::Expire, settings.session_idle / 4);
         // What waited while the market was being taken over is served first.
-        self.serve_queue(cx);
+        self.serve_queue(false, cx);
     }
 
     pub(crate) fn stop_trading(&mut self, why: Stepped, cx: &mut Cx<'_>) {
         self.trader.stop();
-        for alarm in [Alarm::Quantum, Alarm::Expire, Alarm::Serve] {
+        self.asks_again = false;
+        for alarm in [Alarm::Quantum, Alarm::Expire, Alarm::Serve, Alarm::Question] {
             cx.clear(alarm);
         }
         if why == Stepped::Resigned && self.settings.return_as_random {
@@ -39,29 +39,9 @@ impl Peer {
         }
     }
 
-    pub(crate) fn accept(&mut self, queued: Queued, cx: &mut Cx<'_>) {
-        if !self.trader.must_queue() {
-            return self.serve(queued.from, queued.request, cx);
-        }
-        if !self.trader.enqueue(queued) {
-            let value = self.settings.trader.pending_max as u64;
-            return self.report(What::Overflow { limit: "pending requests".into(), value }, cx);
-        }
-        if self.trader.epoch().is_some() {
-            // At once, but after the other inputs of this turn: they make up a batch.
-            cx.set(Alarm::Serve, Duration::ZERO);
-        }
-    }
-
-    pub(crate) fn serve_queue(&mut self, cx: &mut Cx<'_>) {
-        for queued in self.trader.take_queue() {
-            self.serve(queued.from, queued.request, cx);
-        }
-    }
-
     /// Serves a request; without effect at a peer that does not trade (its sender sends it again
     /// to whoever does).
-    fn serve(&mut self, from: NodeId, request: Request, cx: &mut Cx<'_>) {
+    pub(crate) fn serve(&mut self, from: NodeId, request: Request, cx: &mut Cx<'_>) {
         let (Some(epoch), id) = (self.trader.epoch(), request.id) else { return };
         let good = good_of(&request.command);
         let Some(applied) = self.apply(Act::Request(request.clone()), cx) else { return };

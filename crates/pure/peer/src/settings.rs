@@ -19,9 +19,20 @@ pub struct Range<T> {
 pub enum OrderPolicy {
     /// First come, first served.
     Arrival,
-    /// What happened before goes first, ties by the buyer's id; every market message carries a
-    /// vector clock (seed 001).
-    Vector,
+    /// The lowest Lamport clock goes first, ties by the buyer's id (seed 002).
+    Lamport(Form),
+    /// What happened before goes first, ties by the buyer's id (seeds 000 and 001); every market
+    /// message carries a vector clock.
+    Vector(Form),
+}
+
+/// How a trader serves by clock; see [`queue`](crate::queue).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The first of what is here.
+    Eager,
+    /// Nothing, as long as something earlier may still come.
+    Stable,
 }
 
 /// What a peer does while another one leads. Neither is fine: it is there to vote and to lead.

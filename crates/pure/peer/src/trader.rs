@@ -11,23 +11,12 @@
 //! trader's epoch (SAFETY S8). *Why:* each entry is persisted to the common journal before its
 //! answer is sent; the host lets nothing pass that waits behind a refused write.
 
-use clocks::VectorClock;
-use machine::{Epoch, NodeId};
-use market::{Act, Applied, Entry, Kernel, Outcome, Party, Request};
+use machine::Epoch;
+use market::{Act, Applied, Entry, Kernel, Outcome, Party};
 
 use crate::message::Standing;
+use crate::queue::Queue;
 use crate::settings::{OrderPolicy, TraderSettings};
-
-/// A request that waits to be served.
-#[derive(Debug, Clone)]
-pub struct Queued {
-    /// Who sent it.
-    pub from: NodeId,
-    /// What.
-    pub request: Request,
-    /// The sender's clock then.
-    pub clock: Option<VectorClock>,
-}
 
 #[derive(Debug, Clone)]
 enum State {
@@ -42,7 +31,7 @@ pub struct Trader {
     settings: TraderSettings,
     state: State,
     kernel: Kernel,
-    queue: Vec<Queued>,
+    queue: Queue,
     entries_since_snapshot: u64,
     sales: u64,
     #[cfg(feature = "planted")]
@@ -64,8 +53,8 @@ impl Trader {
         Self {
             state: State::Idle,
             kernel: settings.founding.clone(),
+            queue: Queue::new(settings.order, settings.pending_max),
             settings,
-            queue: Vec::new(),
             entries_since_snapshot: 0,
             sales: 0,
             #[cfg(feature = "planted")]
@@ -147,32 +136,14 @@ impl Trader {
     pub fn must_queue(&self) -> bool {
         match self.state {
             State::Claiming(_) => true,
-            State::Trading(_) => self.settings.order == OrderPolicy::Vector,
+            State::Trading(_) => self.settings.order != OrderPolicy::Arrival,
             State::Idle => false,
         }
     }
 
-    /// Lets a request wait; false, and nothing changed, if too many wait already.
-    pub fn enqueue(&mut self, queued: Queued) -> bool {
-        let fits = self.queue.len() < self.settings.pending_max;
-        if fits {
-            self.queue.push(queued);
-        }
-        fits
-    }
-
-    /// What waits, in the order in which it is to be served.
-    pub fn take_queue(&mut self) -> Vec<Queued> {
-        let mut queue = std::mem::take(&mut self.queue);
-        if self.settings.order == OrderPolicy::Vector {
-            // What happened before has a smaller sum of ticks, so this order never serves an effect
-            // ahead of its cause.
-            queue.sort_by_key(|queued| {
-                let clock = queued.clock.iter().flat_map(VectorClock::iter);
-                (clock.map(|(_, ticks)| u128::from(ticks)).sum::<u128>(), queued.from)
-            });
-        }
-        queue
+    /// What waits.
+    pub fn queue(&mut self) -> &mut Queue {
+        &mut self.queue
     }
 
     /// Applies an act to the market; none if this peer does not serve.

@@ -4,6 +4,7 @@ mod conservation;
 mod exactly_once;
 mod journaled;
 mod one_leader;
+mod order;
 mod promises;
 
 use std::collections::BTreeMap;
@@ -59,6 +60,7 @@ pub struct Watch {
     journaled: journaled::Journaled,
     conservation: conservation::Conservation,
     promises: promises::Promises,
+    order: Option<order::Order>,
 }
 
 impl Watch {
@@ -74,7 +76,18 @@ impl Watch {
             journaled: journaled::Journaled::new(founding),
             conservation: conservation::Conservation::default(),
             promises: promises::Promises::default(),
+            order: None,
         }
+    }
+
+    /// From now on, purchases must be served in the order of their stamps.
+    pub fn expect_order(&mut self) {
+        self.order = Some(order::Order::default());
+    }
+
+    fn served(&mut self, now: Instant, request: market::RequestId) {
+        let held = self.order.as_mut().map_or(Ok(()), |order| order.served(request));
+        self.hold("purchases are served in their order", now, held);
     }
 
     /// Notes the first violation.
@@ -121,11 +134,18 @@ impl Observer<Node> for Watch {
                 self.journaled.told(*request, &market::Outcome::Bought(receipt.clone()));
                 let held = self.exactly_once.sold(*request, receipt);
                 self.hold("exactly once", now, held);
+                self.served(now, *request);
             }
             What::Repeated { .. } => self.contents.repeated += 1,
             What::Deposited { .. } => self.contents.deposits += 1,
             What::Started { .. } => self.conservation.restarted(peer::party(node)),
-            What::Asked { request, operation } => self.conservation.asked(*request, operation),
+            What::Asked { request, operation, stamp } => {
+                self.conservation.asked(*request, operation);
+                if let (Some(order), Some(stamp)) = (&mut self.order, stamp) {
+                    order.asked(*request, node, stamp.clone());
+                }
+            }
+            What::Refused { request, .. } => self.served(now, *request),
             What::Abandoned { request, .. } => {
                 self.contents.in_doubt += 1;
                 self.conservation.abandoned(*request);

@@ -50,7 +50,7 @@ pub fn refused(refusal: Refusal) -> Outcome {
 }
 
 pub fn asked(ms: u64, node: u32, request: RequestId, operation: Operation) -> Event {
-    event(ms, node, What::Asked { request, operation })
+    event(ms, node, What::Asked { request, operation, stamp: None })
 }
 
 pub fn answered(

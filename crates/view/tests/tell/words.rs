@@ -67,7 +67,7 @@ fn a_sentence_begins_with_the_wall_time_and_ends_with_the_clock() {
     assert_eq!(sentence(&stopped, ORIGIN), "21.11.2024 21:27:36.399 peer 2 stopped");
     let mut clock = VectorClock::new();
     clock.tick(NodeId(2));
-    stopped.clock = Some(clock);
+    stopped.clock = Some(clocks::Stamp::Vector(clock));
     stopped.time_ns = 25_000 * 1_000_000 + 999_999;
     assert_eq!(sentence(&stopped, ORIGIN), "21.11.2024 21:28:01.000 peer 2 stopped at {2:1}");
     // The last moment that can be told.

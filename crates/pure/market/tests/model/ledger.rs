@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clocks::Stamp;
 use market::{
     ClientId, Command, Kernel, LotId, Money, Offer, Order, Outcome, Party, Receipt, Refusal,
     Request, SellerChoice,
@@ -17,6 +18,7 @@ struct Lot {
     seller: u64,
     offer: Offer,
     left: u32,
+    sales: u64,
 }
 
 /// A session as the model knows it.
@@ -112,7 +114,7 @@ impl Model {
         assert_eq!(*outcome, Outcome::Deposited { lot: LotId(id) });
         self.ever.insert(offer.good.to_string());
         *self.home.entry(seller).or_default() -= i64::from(left);
-        self.lots.push(Lot { id, seller, offer: offer.clone(), left });
+        self.lots.push(Lot { id, seller, offer: offer.clone(), left, sales: 0 });
     }
 
     fn judge_withdraw(&mut self, party: u64, id: u64, outcome: &Outcome) {
@@ -188,6 +190,7 @@ impl Model {
             let id = lot.id;
             let lot = self.lots.iter_mut().find(|lot| lot.id == id).expect("just seen");
             lot.left -= fill.quantity;
+            lot.sales += 1;
         }
         self.lots.retain(|lot| lot.left > 0);
         assert_eq!(receipt.quantity, quantity);
@@ -213,6 +216,16 @@ impl Model {
             SellerChoice::Cheapest => eligible
                 .iter()
                 .all(|other| (lot.offer.unit_price, lot.id) <= (other.offer.unit_price, other.id)),
+            SellerChoice::Lamport => {
+                let key = |lot: &Lot| {
+                    let clock = match lot.offer.stamp {
+                        Some(Stamp::Lamport(clock)) => clock.0,
+                        _ => 0,
+                    };
+                    (clock + lot.sales, lot.seller, lot.id)
+                };
+                eligible.iter().all(|other| key(lot) <= key(other))
+            }
             SellerChoice::Vector => {
                 let firsts = eligible.iter().filter(|other| first(other));
                 first(lot)

@@ -5,7 +5,7 @@
 mod common;
 mod ledger;
 
-use clocks::VectorClock;
+use clocks::{LamportClock, Stamp, VectorClock};
 use common::{TRADER, good, kernel, request};
 use ledger::Model;
 use machine::NodeId;
@@ -35,13 +35,15 @@ enum Step {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    let stamp = prop::collection::vec(0..3_u32, 3).prop_map(|counts| {
+    let lamport = (0..5_u64).prop_map(|count| Stamp::Lamport(LamportClock(count)));
+    let vector = prop::collection::vec(0..3_u32, 3).prop_map(|counts| {
         let mut clock = VectorClock::new();
         for (node, count) in (0..).zip(counts) {
             (0..count).for_each(|_| clock.tick(NodeId(node)));
         }
-        clock
+        Stamp::Vector(clock)
     });
+    let stamp = prop_oneof![lamport, vector];
     let name = prop::sample::select(&GOODS[..]).prop_map(good);
     let deposit = (name.clone(), 0..6_u32, 0..40_u64, prop::option::of(stamp));
     let buy = (name, 0..9_u32, prop::option::of(0..40_u64), any::<bool>());
@@ -69,8 +71,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn choice() -> impl Strategy<Value = SellerChoice> {
-    use SellerChoice::{Cheapest, Oldest, Random, Vector};
-    prop::sample::select(vec![Oldest, Cheapest, Random, Vector])
+    use SellerChoice::{Cheapest, Lamport, Oldest, Random, Vector};
+    prop::sample::select(vec![Oldest, Cheapest, Random, Lamport, Vector])
 }
 
 /// Turns steps into entries as clients would make them, and judges every answer.
