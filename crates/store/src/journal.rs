@@ -1,6 +1,5 @@
 //! The writer of a journal.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -9,18 +8,12 @@ use machine::Epoch;
 use crate::error::Failure;
 use crate::name::Name;
 use crate::place::Place;
-use crate::segment::{self, HEAD_BYTES, Salt};
+use crate::segment::{self, HEAD_BYTES};
+use crate::writing::{Segment, Spare};
 use crate::{
     BATCH_MAX_BYTES, ClaimError, CommitError, Contents, Durability, RECORD_MAX_BYTES,
-    SEGMENT_MAX_BYTES, SNAPSHOT_MAX_BYTES, read,
+    SNAPSHOT_MAX_BYTES, read,
 };
-
-/// How many zeros are written ahead of the records, in bytes: as many as the segment holds already,
-/// within these bounds. An append into them leaves the size and the blocks of the file as they are,
-/// so that `fdatasync` writes the record and nothing else. A new segment gets few of them, because a
-/// takeover waits for it; a long one gets many at a time, because each time costs a slower commit.
-const FILL_MIN_BYTES: u64 = 64 << 10;
-const FILL_MAX_BYTES: u64 = 512 << 10;
 
 /// The right of one epoch to write to a journal, until a higher one claims it.
 ///
@@ -32,22 +25,11 @@ pub struct Journal {
     place: Place,
     epoch: Epoch,
     segment: Option<Segment>,
+    /// What the next segment is written over.
+    spare: Option<Spare>,
     /// The next frame: room for its head, then the records that wait for a commit.
     batch: Vec<u8>,
     closed: Option<Closed>,
-}
-
-/// The segment that is being written.
-#[derive(Debug)]
-struct Segment {
-    file: File,
-    name: Name,
-    sequence: u64,
-    salt: Salt,
-    /// Where the next frame goes.
-    end_bytes: u64,
-    /// Up to where the file has its blocks.
-    filled_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -85,20 +67,20 @@ impl Journal {
             return Err(ClaimError::Outbid(newer.epoch));
         }
         // The listing counts only if the claim outlived it (the lemma in TAKEOVER.md).
-        if !place.is_linked(&claim, name)? {
+        if !place.is_named(&claim, name)? {
             let standing = read::highest(&place.list()?);
             return Err(ClaimError::Outbid(standing.unwrap_or(epoch)));
         }
         let contents = match found.segment {
-            Some((file, name)) => read::contents(&place, file, name)?,
+            Some((file, name)) => read::contents(&place, &file, name)?,
             None => Contents::default(),
         };
         let batch = vec![0; HEAD_BYTES];
-        Ok((Self { place, epoch, segment: None, batch, closed: None }, contents))
+        Ok((Self { place, epoch, segment: None, spare: None, batch, closed: None }, contents))
     }
 
-    /// Replaces all that stands in the journal: begins a new segment, confirms it, and deletes the
-    /// older ones. Records that wait for a commit are dropped; the snapshot covers them.
+    /// Replaces all that stands in the journal: begins a new segment, confirms it, deletes the older
+    /// ones, and keeps the last one's file for the next. Records that wait for a commit are dropped; the snapshot covers them.
     ///
     /// # Errors
     /// See [`CommitError`]; the snapshot is not confirmed then.
@@ -145,53 +127,31 @@ impl Journal {
         if self.batch.len() == HEAD_BYTES {
             return Ok(());
         }
-        let end_bytes = segment.end_bytes + (self.batch.len() as u64).next_multiple_of(8);
-        limit("segment", end_bytes, SEGMENT_MAX_BYTES)?;
-        segment.salt.seal(segment.end_bytes, &mut self.batch);
-        let file = (&segment.file, segment.name);
-        self.place.write(file, &self.batch, segment.end_bytes)?;
-        if end_bytes > segment.filled_bytes {
-            segment.filled_bytes = fill(&self.place, file, end_bytes)?;
-        }
-        self.place.sync(&segment.file, segment.name)?;
-        segment.end_bytes = end_bytes;
+        segment.write(&self.place, &mut self.batch)?;
         self.batch.truncate(HEAD_BYTES);
         Ok(())
     }
 
     fn begin_segment(&mut self, snapshot: &[u8]) -> Result<(), CommitError> {
-        let sequence = self.segment.as_ref().map_or(1, |segment| segment.sequence + 1);
-        let part = Name::part(self.epoch, sequence);
-        let segment = self.make_segment(part, sequence, snapshot).inspect_err(|_| {
+        let sequence = self.segment.as_ref().map_or(1, |segment| segment.sequence() + 1);
+        let spare = self.spare.take();
+        let made = Segment::make(&self.place, self.epoch, sequence, snapshot, spare);
+        let segment = made.inspect_err(|_| {
             // On a full disk the room is needed; if this fails too, the next snapshot sees to it.
-            let _ = self.place.delete(part);
+            let _ = self.place.delete(Name::part(self.epoch, sequence));
         })?;
-        let name = segment.name;
-        self.segment = Some(segment);
+        let name = segment.name();
+        let last = self.segment.replace(segment);
         self.batch.truncate(HEAD_BYTES);
         let names = self.confirm()?;
         // Oldest first: the lemma in TAKEOVER.md rests on it. What cannot be deleted is harmless,
         // and the next snapshot tries again.
-        let older = names.iter().take_while(|older| **older < name);
-        let _ = older.map(|older| self.place.delete(*older)).find(Result::is_err);
+        let last_name = last.as_ref().map_or(name, Segment::name);
+        let mut older = names.iter().take_while(|older| **older < last_name);
+        if older.all(|older| self.place.delete(*older).is_ok()) {
+            self.spare = last.and_then(|last| last.retire(&self.place, self.epoch, sequence + 1));
+        }
         Ok(())
-    }
-
-    /// Makes a segment under another name, and puts it in place when it is whole and durable.
-    fn make_segment(&self, part: Name, sequence: u64, snapshot: &[u8]) -> Result<Segment, Failure> {
-        let file = self.place.make(part)?.ok_or_else(|| {
-            Failure::new("make", &self.place.path_of(part), io::ErrorKind::AlreadyExists)
-        })?;
-        let bytes = segment::begin(self.epoch, sequence, snapshot);
-        let end_bytes = bytes.len() as u64;
-        self.place.write((&file, part), &bytes, 0)?;
-        let filled_bytes = fill(&self.place, (&file, part), end_bytes)?;
-        self.place.sync(&file, part)?;
-        let name = Name::segment(self.epoch, sequence);
-        self.place.rename(part, name)?;
-        self.place.sync_names()?;
-        let salt = Salt::of(self.epoch, sequence);
-        Ok(Segment { file, name, sequence, salt, end_bytes, filled_bytes })
     }
 
     /// Looks whether this epoch is still the highest, after all that was written.
@@ -203,13 +163,13 @@ impl Journal {
             return Err(CommitError::Outbid(higher));
         }
         // The listing counts only if the segment outlived it (the lemma in TAKEOVER.md).
-        if self.place.is_linked(&segment.file, segment.name)? {
+        if segment.is_in_place(&self.place)? {
             return Ok(names);
         }
         match higher(&self.place.list()?) {
             Some(higher) => Err(CommitError::Outbid(higher)),
             None => {
-                let path = self.place.path_of(segment.name);
+                let path = self.place.path_of(segment.name());
                 Err(Failure::new("find", &path, io::ErrorKind::NotFound).into())
             }
         }
@@ -245,18 +205,11 @@ impl Journal {
     }
 }
 
-/// Writes zeros behind the end of a file. Returns up to where it has its blocks now.
-fn fill(place: &Place, file: (&File, Name), end_bytes: u64) -> Result<u64, Failure> {
-    if place.durability() == Durability::Memory {
-        return Ok(end_bytes);
-    }
-    let room_bytes = SEGMENT_MAX_BYTES - end_bytes;
-    let zeros = vec![0; end_bytes.clamp(FILL_MIN_BYTES, FILL_MAX_BYTES).min(room_bytes) as usize];
-    place.write(file, &zeros, end_bytes)?;
-    Ok(end_bytes + zeros.len() as u64)
-}
-
-fn limit(what: &'static str, size_bytes: u64, limit_bytes: u64) -> Result<(), CommitError> {
+pub(crate) fn limit(
+    what: &'static str,
+    size_bytes: u64,
+    limit_bytes: u64,
+) -> Result<(), CommitError> {
     if size_bytes <= limit_bytes {
         return Ok(());
     }

@@ -42,6 +42,7 @@ mod read;
 pub mod segment;
 #[cfg(test)]
 mod tests;
+mod writing;
 
 #[doc = include_str!("../TAKEOVER.md")]
 pub mod takeover {}
@@ -90,6 +91,7 @@ pub struct Contents {
 pub struct Cut {
     /// Where it begins, in bytes from the beginning of the file.
     pub offset: u64,
-    /// How many bytes, up to the last one that is not zero.
+    /// How many bytes, up to the last one that is not zero. What an earlier segment left in the file
+    /// counts too.
     pub size_bytes: u64,
 }

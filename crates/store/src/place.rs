@@ -119,13 +119,19 @@ impl Place {
         delete().map_err(|error: io::Error| Failure::new("delete", &self.path_of(name), error))
     }
 
-    /// Whether a file still has a name.
-    pub(crate) fn is_linked(&self, file: &File, name: Name) -> Result<bool, Failure> {
-        let links = || {
+    /// Whether a file still has this name.
+    pub(crate) fn is_named(&self, file: &File, name: Name) -> Result<bool, Failure> {
+        let look = || {
             step("look at")?;
-            Ok(status(file, StatxFlags::NLINK)?.stx_nlink > 0)
+            let named =
+                rustix::fs::statx(self.dir()?, name.to_string(), AtFlags::empty(), StatxFlags::INO);
+            match named {
+                Ok(named) => Ok(named.stx_ino == status(file, StatxFlags::INO)?.stx_ino),
+                Err(Errno::NOENT) => Ok(false),
+                Err(error) => Err(error.into()),
+            }
         };
-        links().map_err(|error: io::Error| Failure::new("look at", &self.path_of(name), error))
+        look().map_err(|error: io::Error| Failure::new("look at", &self.path_of(name), error))
     }
 
     /// Writes bytes at an offset of a file.

@@ -37,10 +37,15 @@ pub fn highest_epoch(dir: &Path) -> io::Result<Option<Epoch>> {
 /// If it cannot be read, or is damaged. Nothing is changed in either case.
 pub fn read(dir: &Path) -> Result<Option<Contents>, Error> {
     let Some(mut place) = Place::open(dir)? else { return Ok(None) };
-    match newest(&mut place)?.segment {
-        Some((file, name)) => Ok(Some(contents(&place, file, name)?)),
-        None => Ok(None),
+    for _ in 0..LOOKS_MAX {
+        let Some((file, name)) = newest(&mut place)?.segment else { return Ok(None) };
+        let contents = contents(&place, &file, name);
+        // A writer gives a segment's file another name before it writes the next one over it.
+        if place.is_named(&file, name)? {
+            return contents.map(Some);
+        }
     }
+    Err(restless(&place).into())
 }
 
 /// The highest epoch of which there is evidence.
@@ -51,7 +56,8 @@ pub(crate) fn highest(names: &[Name]) -> Option<Epoch> {
 /// What a reader found in a journal's directory.
 pub(crate) struct Found {
     pub(crate) names: Vec<Name>,
-    /// The newest segment, open: it can be read even when it is deleted.
+    /// The newest segment, open. It can be read even when it is deleted; but a reader without a
+    /// claim must look afterwards whether it still has its name.
     pub(crate) segment: Option<(File, Name)>,
 }
 
@@ -77,12 +83,16 @@ pub(crate) fn newest(place: &mut Place) -> Result<Found, Failure> {
             continue;
         }
         match &segment {
-            Some((file, name)) if !place.is_linked(file, *name)? => {}
+            Some((file, name)) if !place.is_named(file, *name)? => {}
             _ => return Ok(Found { names, segment }),
         }
     }
+    Err(restless(place))
+}
+
+fn restless(place: &Place) -> Failure {
     let source = io::Error::other("it changed during each of many looks");
-    Err(Failure { what: "find the newest segment", path: place.path().to_owned(), source })
+    Failure { what: "read the newest segment in", path: place.path().to_owned(), source }
 }
 
 /// Reads a segment.
@@ -90,11 +100,11 @@ pub(crate) fn newest(place: &mut Place) -> Result<Found, Failure> {
 /// Its writer may be at work, and a read is not taken in one moment: it may miss the beginning of a
 /// write and see its end, which looks like damage. But writes go upwards, so what one read sees the
 /// end of is there as a whole for the next. Damage is real if a second look finds it where it was.
-pub(crate) fn contents(place: &Place, file: File, name: Name) -> Result<Contents, Error> {
+pub(crate) fn contents(place: &Place, file: &File, name: Name) -> Result<Contents, Error> {
     let Kind::Segment(sequence) = name.kind else { return Ok(Contents::default()) };
     let mut looked_up_to = None;
     loop {
-        match segment::decode(&place.read(&file, name)?, name.epoch, sequence) {
+        match segment::decode(&place.read(file, name)?, name.epoch, sequence) {
             Ok(contents) => return Ok(contents),
             Err(damage) if looked_up_to < Some(damage.offset) => looked_up_to = Some(damage.offset),
             Err(segment::Damage { offset, what }) => {

@@ -4,18 +4,26 @@
 //! header   magic and version 8 | epoch's counter 8 | epoch's node 4 | sequence 8 | checksum 4
 //! frame    size 4 | head checksum 4 | body checksum 4 | body | zeros up to a multiple of 8
 //! batch    the body of a commit's frame: for each record its length 4, then the record
+//! end      eight zeros, which the next frame is written over
 //! ```
 //!
-//! Numbers are little-endian; the size of a frame counts its head and body, so it is never zero,
-//! and a head of zeros marks the end. All checksums are CRC-32. A frame's are salted with the
-//! header's checksum and the frame's offset, so that neither bytes of another segment nor a frame
-//! in another place can look valid.
+//! Numbers are little-endian; the size of a frame counts its head and body, so it is never zero.
+//! Behind the end stand zeros, or what is left of an earlier segment whose file this one is written
+//! over.
+//!
+//! All checksums are CRC-32. A frame's are salted with the header's checksum and the frame's offset,
+//! so that neither bytes of another segment nor a frame in another place can look valid. For the
+//! frames of an earlier segment of the same epoch this is certain, not just likely: two headers that
+//! differ in their sequence differ within 32 bits, which CRC-32 never maps to the same checksum, and
+//! the same offset and size under two salts never have the same one either.
 //!
 //! A commit is one frame with one checksum, because a disk may write the later half of a batch and
 //! lose the earlier one when the power fails. With a frame for each record that would look like a
 //! hole in the middle; with one for the batch the whole batch is torn, and nothing valid follows.
-//! For the same reason a valid head behind a bad frame proves damage: the writer puts a frame down
-//! only when the one before it is in its place.
+//! For the same reason a frame behind a bad one proves damage: the writer puts a frame down only
+//! when the one before it is in its place. Where the next frame may begin, its head is enough; from
+//! there on only a whole frame counts, because among the millions of places in a long file chance
+//! alone makes a head now and then.
 
 use machine::Epoch;
 
@@ -29,8 +37,17 @@ pub const HEADER_BYTES: usize = 32;
 /// Size of a frame's head.
 pub const HEAD_BYTES: usize = 12;
 
+/// Size of the mark behind the last frame.
+pub const END_BYTES: usize = ALIGNMENT;
+
+/// The end of what was written.
+const END: [u8; ALIGNMENT] = [0; ALIGNMENT];
+
 /// Where a frame may begin. A search for frames looks at one place in eight.
 const ALIGNMENT: usize = 8;
+
+/// The largest frame. That of a snapshot is the largest.
+const FRAME_MAX_BYTES: usize = HEAD_BYTES + SNAPSHOT_MAX_BYTES;
 
 /// A damaged segment: where, and what is wrong there.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,7 +81,8 @@ impl Salt {
     }
 
     /// Makes `frame`, [`HEAD_BYTES`] of room and a body, valid at `offset`: fills in the head and
-    /// pads the end. The caller has checked that the body is within its limit.
+    /// pads it and marks the end, [`END_BYTES`] that belong to no frame. The caller has checked that
+    /// the body is within its limit.
     pub fn seal(self, offset: u64, frame: &mut Vec<u8>) {
         let size = (frame.len() as u32).to_le_bytes();
         let head_checksum = self.head_checksum(offset, size);
@@ -73,6 +91,7 @@ impl Salt {
         frame[4..8].copy_from_slice(&head_checksum.to_le_bytes());
         frame[8..HEAD_BYTES].copy_from_slice(&body_checksum.to_le_bytes());
         frame.resize(frame.len().next_multiple_of(ALIGNMENT), 0);
+        frame.extend_from_slice(&END);
     }
 
     fn head_checksum(self, offset: u64, size: [u8; 4]) -> u32 {
@@ -86,7 +105,8 @@ impl Salt {
     fn head(self, bytes: &[u8], offset: usize) -> Option<usize> {
         let head = bytes.get(offset..offset.checked_add(HEAD_BYTES)?)?;
         let size = word(head, 0);
-        let valid = size as usize >= HEAD_BYTES
+        // Most of what is no head is told by its size alone, which makes a search fast.
+        let valid = (HEAD_BYTES..=FRAME_MAX_BYTES).contains(&(size as usize))
             && word(head, 4) == self.head_checksum(offset as u64, size.to_le_bytes());
         valid.then_some(size as usize)
     }
@@ -100,7 +120,7 @@ impl Salt {
     }
 }
 
-/// The first bytes of a segment: its header and snapshot.
+/// The first bytes of a segment: its header and snapshot, and the mark behind them.
 pub fn begin(epoch: Epoch, sequence: u64, snapshot: &[u8]) -> Vec<u8> {
     let mut frame = Vec::with_capacity(HEAD_BYTES + snapshot.len() + ALIGNMENT);
     frame.resize(HEAD_BYTES, 0);
@@ -141,7 +161,7 @@ pub fn decode(bytes: &[u8], epoch: Epoch, sequence: u64) -> Result<Contents, Dam
         }
         offset = after(offset, batch);
     }
-    if follows_a_head(salt, bytes, offset) {
+    if follows_a_frame(salt, bytes, offset) {
         return damage(offset, "a commit does not match its checksum, and others follow it");
     }
     Ok(Contents { snapshot: Some(snapshot.to_vec()), records, cut: torn_end(bytes, offset) })
@@ -165,15 +185,23 @@ fn push_records(batch: &[u8], records: &mut Vec<Vec<u8>>) -> bool {
     rest.is_empty()
 }
 
-/// Whether a valid head stands anywhere behind `offset`.
-fn follows_a_head(salt: Salt, bytes: &[u8], offset: usize) -> bool {
-    (offset + ALIGNMENT..bytes.len())
-        .step_by(ALIGNMENT)
-        .any(|place| salt.head(bytes, place).is_some())
+/// Whether a commit was written behind the bad frame at `offset`.
+fn follows_a_frame(salt: Salt, bytes: &[u8], offset: usize) -> bool {
+    let next_max = offset + (HEAD_BYTES + BATCH_MAX_BYTES).next_multiple_of(ALIGNMENT);
+    (offset + ALIGNMENT..bytes.len()).step_by(ALIGNMENT).any(|place| {
+        salt.head(bytes, place).is_some_and(|size| {
+            let near = place <= next_max && size <= HEAD_BYTES + BATCH_MAX_BYTES;
+            near || salt.body(bytes, place).is_some()
+        })
+    })
 }
 
+/// What was written in part, if the end is not marked.
 fn torn_end(bytes: &[u8], offset: usize) -> Option<Cut> {
     let torn = bytes.get(offset..)?;
+    if torn.starts_with(&END) {
+        return None;
+    }
     let size = torn.iter().rposition(|byte| *byte != 0)? + 1;
     Some(Cut { offset: offset as u64, size_bytes: size as u64 })
 }

@@ -31,6 +31,9 @@ pub enum At {
     LookAtNewest(BTreeSet<Name>),
     LookAtClaim,
     Read,
+    LookAfterReading,
+    /// Write the next segment over a file that was a segment before.
+    WriteOver,
     RenameSegment,
     Write,
     LookAtOwnSegment(BTreeSet<Name>),
@@ -140,6 +143,18 @@ pub fn step(world: &World, id: usize, broken: Broken) -> Result<Vec<World>, Stri
             next.actors[id].at = if linked { At::Read } else { At::Refused };
         }
         At::Read => read(&mut next, id, broken)?,
+        At::LookAfterReading => {
+            if actor.open.is_some_and(|name| !world.linked.contains_key(&name)) {
+                next.actors[id].at = At::List(world.begin_listing(), For::Newest);
+            } else {
+                judge(&next, id)?;
+                next.actors[id].done();
+            }
+        }
+        At::WriteOver => {
+            next.write_over(actor.own());
+            next.actors[id].at = At::RenameSegment;
+        }
         At::RenameSegment => {
             next.actors[id].number += 1;
             let own = next.actors[id].own();
@@ -182,7 +197,7 @@ fn begin(world: &World, job: Job, broken: Broken) -> At {
     match job {
         Job::Claim => At::List(world.begin_listing(), For::Claim),
         Job::Read => At::List(world.begin_listing(), For::Newest),
-        Job::Snapshot => At::RenameSegment,
+        Job::Snapshot => At::WriteOver,
         Job::Commit(_) if broken == Broken::WriteBeforeListing => {
             At::List(world.begin_listing(), For::Confirm)
         }
@@ -224,17 +239,30 @@ fn read(world: &mut World, id: usize, broken: Broken) -> Result<(), String> {
         None => Text::new(),
     };
     let actor = &mut world.actors[id];
-    // Two listings that both missed every segment tell a reader without a claim that nothing was
-    // written. TAKEOVER.md says why that is let be.
-    let unjudged = actor.job() == Some(Job::Read) && actor.open.is_none();
-    if !unjudged && !text.starts_with(&actor.due) {
-        return Err(format!("{} read {text}, but {} was confirmed", actor.epoch, actor.due));
-    }
     actor.text = text;
+    if actor.job() == Some(Job::Read) && broken != Broken::LookAfterReading {
+        actor.at = At::LookAfterReading;
+        return Ok(());
+    }
+    judge(world, id)?;
+    let actor = &mut world.actors[id];
     if broken == Broken::ClaimBeforeReading && actor.job() == Some(Job::Claim) {
         actor.at = At::MakeClaim;
     } else {
         actor.done();
+    }
+    Ok(())
+}
+
+/// Whether what was read is all that was due.
+fn judge(world: &World, id: usize) -> Result<(), String> {
+    let actor = &world.actors[id];
+    // Two listings that both missed every segment tell a reader without a claim that nothing was
+    // written. TAKEOVER.md says why that is let be.
+    let unjudged = actor.job() == Some(Job::Read) && actor.open.is_none();
+    if !unjudged && !actor.text.starts_with(&actor.due) {
+        let Actor { epoch, text, due, .. } = actor;
+        return Err(format!("{epoch} read {text}, but {due} was confirmed"));
     }
     Ok(())
 }

@@ -35,6 +35,8 @@ enum Broken {
     Nothing,
     /// A reader lists again, and looks at the segment it opened.
     ListAgain,
+    /// A reader without a claim looks whether the segment still has its name when it has read it.
+    LookAfterReading,
     /// A claim is there before the reading begins.
     ClaimBeforeReading,
     /// A write comes before the look for claims.
@@ -87,6 +89,19 @@ const THREE: [(u8, &[Job]); 3] = [
 const READER: [(u8, &[Job]); 3] =
     [(7, &[Claim, Snapshot]), (8, &[Claim, Snapshot, Commit('a'), Snapshot]), (0, &[Read])];
 
+/// A reader beside one that begins segment after segment, each over the file of the last but one.
+const TURNS: [(u8, &[Job]); 3] = [
+    (7, &[Claim, Snapshot, Commit('a'), Snapshot, Snapshot, Commit('b'), Snapshot]),
+    (8, &[Claim]),
+    (0, &[Read]),
+];
+
+#[test]
+fn nobody_takes_for_a_segment_what_is_written_over_it_in_any_order() {
+    let states = explore(&TURNS, Broken::Nothing).unwrap();
+    assert!(states > 10_000, "{states}");
+}
+
 #[test]
 fn two_claimers_lose_nothing_in_any_order() {
     let states = explore(&TWO, Broken::Nothing).unwrap();
@@ -109,6 +124,7 @@ fn a_reader_sees_all_that_was_confirmed_when_it_began_in_any_order() {
 fn each_rule_is_needed() {
     for (broken, world) in [
         (Broken::ListAgain, &READER[..]),
+        (Broken::LookAfterReading, &TURNS),
         (Broken::ClaimBeforeReading, &TWO),
         (Broken::WriteBeforeListing, &TWO),
         (Broken::LookAtOwnSegment, &TWO),

@@ -53,6 +53,13 @@ impl World {
         }
     }
 
+    /// The files of earlier segments of an epoch, which have their names no more, are used again:
+    /// for whoever has one open, it holds anything.
+    pub fn write_over(&mut self, newest: Name) {
+        let used = self.unlinked.iter_mut().filter(|(name, _)| name.0 == newest.0 && name.1 > 0);
+        used.filter(|(name, _)| **name < newest).for_each(|(_, text)| *text = Text::from("?"));
+    }
+
     fn comes_or_goes(&mut self, name: Name) {
         for actor in &mut self.actors {
             if let At::List(listing, _) = &mut actor.at {
