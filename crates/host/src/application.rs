@@ -123,6 +123,8 @@ pub struct Counts {
     pub refused: u64,
     /// Writes to the common journal that the machine made without holding it.
     pub ignored_writes: u64,
+    /// Snapshots that were larger than a journal takes: their journal goes on without them.
+    pub skipped_snapshots: u64,
     /// Lines dropped because they were too long or not UTF-8.
     pub bad_lines: u64,
 }

@@ -23,6 +23,8 @@ pub(crate) enum Event {
     Durable(u64),
     /// All writes to the own journal up to this one are durable.
     OwnDurable(u64),
+    /// A snapshot is larger than a journal takes: the journal goes on without it.
+    Skipped,
     /// This write to the common journal was refused, and so are later ones until the next claim.
     Refused { write: u64, epoch: Epoch },
     /// The common journal belongs to this epoch, and this stands in it.
@@ -94,7 +96,18 @@ impl Journals {
                 self.apply(write, journal, |target| target.append(&bytes))?;
             }
             Work::Snapshot(journal, bytes) => {
-                self.apply(write, journal, |target| target.snapshot(&bytes))?;
+                let mut skipped = false;
+                self.apply(write, journal, |target| match target.snapshot(&bytes) {
+                    // The records that it would have replaced say the same.
+                    Err(CommitError::TooLarge { .. }) if target.has_segment() => {
+                        skipped = true;
+                        Ok(())
+                    }
+                    result => result,
+                })?;
+                if skipped {
+                    tell(Event::Skipped);
+                }
             }
             Work::Claim(epoch) => {
                 self.commit(tell)?;
@@ -231,6 +244,19 @@ mod tests {
             other => format!("{other:?}"),
         });
         text.collect()
+    }
+
+    #[test]
+    fn a_snapshot_that_is_too_large_is_skipped_and_the_journal_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, _) = store::Journal::claim(folder.path(), epoch(1), Durability::Memory).unwrap();
+        let mut journals = Journals::new(Some(own), None, Durability::Memory);
+        let large = || Work::Snapshot(Journal::Own, vec![0; store::SNAPSHOT_MAX_BYTES + 1]);
+        let begin = vec![snapshot(Journal::Own), record(Journal::Own)];
+        assert_eq!(write(&mut journals, 1, begin), ["Durable(2)"]);
+        let works = vec![record(Journal::Own), large(), record(Journal::Own)];
+        assert_eq!(write(&mut journals, 3, works), ["Skipped", "Durable(5)"]);
+        assert_eq!(store::read(folder.path()).unwrap().unwrap().records.len(), 3);
     }
 
     #[test]

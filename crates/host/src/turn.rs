@@ -152,7 +152,7 @@ impl<'a, A: Application> Loop<'a, A> {
                 Event::Durable(write) => self.release(write),
                 Event::OwnDurable(write) => self.release_own(write),
                 Event::Refused { write, .. } => self.drop_behind(write),
-                Event::Claimed { .. } => {}
+                Event::Claimed { .. } | Event::Skipped => {}
                 Event::Failed(error) => return Err(error),
             }
         }

@@ -81,7 +81,10 @@ pub enum CommitError {
     NoSnapshot,
     /// Too many bytes. Nothing was written and the journal goes on. If it is the segment that is
     /// too large, a snapshot begins a new one.
-    #[error("the {what} has {size_bytes} bytes and may have {limit_bytes}; nothing was written")]
+    #[error(
+        "the {what} would have {size_bytes} bytes and may have {limit_bytes}; nothing was written; \
+         what was confirmed stands"
+    )]
     TooLarge {
         /// What is too large.
         what: &'static str,

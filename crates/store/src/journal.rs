@@ -83,12 +83,19 @@ impl Journal {
     /// ones, and keeps the last one's file for the next. Records that wait for a commit are dropped; the snapshot covers them.
     ///
     /// # Errors
-    /// See [`CommitError`]; the snapshot is not confirmed then.
+    /// See [`CommitError`]; the snapshot is not confirmed then. After [`CommitError::TooLarge`] all
+    /// is as before: whoever has a segment may go on in it, and loses nothing but time at the next
+    /// claim.
     pub fn snapshot(&mut self, snapshot: &[u8]) -> Result<(), CommitError> {
         self.ready()?;
         limit("snapshot", snapshot.len() as u64, SNAPSHOT_MAX_BYTES as u64)?;
         let result = self.begin_segment(snapshot);
         self.settle(result)
+    }
+
+    /// Whether there is a segment that records can go to.
+    pub fn has_segment(&self) -> bool {
+        self.segment.is_some()
     }
 
     /// Adds a record to those that wait for a [`commit`](Self::commit).

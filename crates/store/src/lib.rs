@@ -58,12 +58,14 @@ pub const RECORD_MAX_BYTES: usize = 1 << 20;
 /// cost of a write is all copying and a larger batch gains nothing. Larger ones are split.
 pub const BATCH_MAX_BYTES: usize = 4 << 20;
 
-/// The largest snapshot, in bytes. It is held in memory as a whole, more than once.
-pub const SNAPSHOT_MAX_BYTES: usize = 256 << 20;
+/// The largest snapshot, in bytes. It is held in memory as a whole, more than once; a state that
+/// comes near needs a machine of its own, or another kind of store.
+pub const SNAPSHOT_MAX_BYTES: usize = 1 << 30;
 
-/// The largest segment, in bytes: whoever claims the journal holds all of it in memory. A journal
-/// that comes near needs a snapshot.
-pub const SEGMENT_MAX_BYTES: u64 = 1 << 30;
+/// The largest segment, in bytes: whoever claims the journal holds all of it in memory. It has room
+/// for the largest snapshot and three times as much in records. A writer whose next snapshot is due
+/// when the records have as many bytes as the last one comes near only if its snapshots are too large.
+pub const SEGMENT_MAX_BYTES: u64 = 4 << 30;
 
 /// What a confirmed commit survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -46,9 +46,6 @@ const END: [u8; ALIGNMENT] = [0; ALIGNMENT];
 /// Where a frame may begin. A search for frames looks at one place in eight.
 const ALIGNMENT: usize = 8;
 
-/// The largest frame. That of a snapshot is the largest.
-const FRAME_MAX_BYTES: usize = HEAD_BYTES + SNAPSHOT_MAX_BYTES;
-
 /// A damaged segment: where, and what is wrong there.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Damage {
@@ -101,19 +98,20 @@ impl Salt {
         hasher.finalize()
     }
 
-    /// The size of the frame whose head stands at `offset`; none if no valid head does.
-    fn head(self, bytes: &[u8], offset: usize) -> Option<usize> {
+    /// The size of the frame whose head stands at `offset`; none if no valid head does, of a body
+    /// that may have so many bytes.
+    fn head(self, bytes: &[u8], offset: usize, body_max: usize) -> Option<usize> {
         let head = bytes.get(offset..offset.checked_add(HEAD_BYTES)?)?;
         let size = word(head, 0);
         // Most of what is no head is told by its size alone, which makes a search fast.
-        let valid = (HEAD_BYTES..=FRAME_MAX_BYTES).contains(&(size as usize))
+        let valid = (HEAD_BYTES..=HEAD_BYTES + body_max).contains(&(size as usize))
             && word(head, 4) == self.head_checksum(offset as u64, size.to_le_bytes());
         valid.then_some(size as usize)
     }
 
     /// The body of the frame at `offset`; none if no whole frame stands there.
-    fn body(self, bytes: &[u8], offset: usize) -> Option<&[u8]> {
-        let size = self.head(bytes, offset)?;
+    fn body(self, bytes: &[u8], offset: usize, body_max: usize) -> Option<&[u8]> {
+        let size = self.head(bytes, offset, body_max)?;
         let frame = bytes.get(offset..offset.checked_add(size)?)?;
         let (head, body) = frame.split_at(HEAD_BYTES);
         (body_checksum(word(head, 4), body) == word(head, 8)).then_some(body)
@@ -147,16 +145,13 @@ pub fn decode(bytes: &[u8], epoch: Epoch, sequence: u64) -> Result<Contents, Dam
         return damage(0, "the header is not the one that the file's name asks for");
     }
     let salt = Salt::of(epoch, sequence);
-    let Some(snapshot) = salt.body(bytes, HEADER_BYTES) else {
+    let Some(snapshot) = salt.body(bytes, HEADER_BYTES, SNAPSHOT_MAX_BYTES) else {
         return damage(HEADER_BYTES, "the snapshot does not match its checksum");
     };
-    if snapshot.len() > SNAPSHOT_MAX_BYTES {
-        return damage(HEADER_BYTES, "the snapshot is larger than any that is written");
-    }
     let mut records = Vec::new();
     let mut offset = after(HEADER_BYTES, snapshot);
-    while let Some(batch) = salt.body(bytes, offset) {
-        if batch.len() > BATCH_MAX_BYTES || !push_records(batch, &mut records) {
+    while let Some(batch) = salt.body(bytes, offset, BATCH_MAX_BYTES) {
+        if !push_records(batch, &mut records) {
             return damage(offset, "a commit matches its checksum but does not hold records");
         }
         offset = after(offset, batch);
@@ -189,10 +184,8 @@ fn push_records(batch: &[u8], records: &mut Vec<Vec<u8>>) -> bool {
 fn follows_a_frame(salt: Salt, bytes: &[u8], offset: usize) -> bool {
     let next_max = offset + (HEAD_BYTES + BATCH_MAX_BYTES).next_multiple_of(ALIGNMENT);
     (offset + ALIGNMENT..bytes.len()).step_by(ALIGNMENT).any(|place| {
-        salt.head(bytes, place).is_some_and(|size| {
-            let near = place <= next_max && size <= HEAD_BYTES + BATCH_MAX_BYTES;
-            near || salt.body(bytes, place).is_some()
-        })
+        let is_head = salt.head(bytes, place, BATCH_MAX_BYTES).is_some();
+        is_head && (place <= next_max || salt.body(bytes, place, BATCH_MAX_BYTES).is_some())
     })
 }
 

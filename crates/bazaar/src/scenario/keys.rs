@@ -185,7 +185,8 @@ tables! {
         /// What a confirmed sale outlives: with "disk" the loss of power, with "memory" the death
         /// of any process.
         pub durability: Durability,
-        /// After how many records a snapshot replaces them.
+        /// After how many records a snapshot replaces them: at least so many, and as many as the
+        /// last snapshot had lots, accounts and unacknowledged answers.
         #[within(
             1..=1_000_000,
             "a snapshot replaces at least one record, and reading more than a million takes long"

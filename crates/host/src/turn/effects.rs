@@ -120,6 +120,7 @@ impl<A: Application> Loop<'_, A> {
                     self.holds_common = false;
                     self.handle(Input::Refused(epoch))?;
                 }
+                Event::Skipped => self.around.network.counts.skipped_snapshots += 1,
                 Event::Claimed { epoch, contents } => self.claimed(epoch, contents)?,
                 Event::Failed(error) => return Err(error),
             }

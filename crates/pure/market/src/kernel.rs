@@ -145,6 +145,14 @@ impl Kernel {
         self.sessions.open.len()
     }
 
+    /// How many lots, accounts, sessions and kept answers there are: a snapshot has about as many
+    /// times the bytes of an entry. Looks at every session.
+    pub fn parts(&self) -> usize {
+        let sessions = &self.sessions.open;
+        let answers: usize = sessions.values().map(|session| session.answers.len()).sum();
+        self.inventory.lots.len() + self.ledger.accounts.len() + sessions.len() + answers
+    }
+
     /// Whether the totals add up: deposited = withdrawn + shipped + left, and paid = earned +
     /// commission. Takes no longer in a large market.
     ///

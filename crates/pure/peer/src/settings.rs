@@ -109,8 +109,8 @@ pub struct TraderSettings {
     pub resign_quantum: Duration,
     /// After how many sales it resigns; never if 0.
     pub resign_after_sales: u64,
-    /// After how many records the journal is replaced by a snapshot. Bounds the time that the next
-    /// trader needs to take over.
+    /// After how many records a snapshot replaces them, at the earliest: as many as the last snapshot
+    /// had parts, if these are more. Bounds the time that the next trader needs to take over.
     pub snapshot_every: u64,
     /// How many requests wait while the market is being taken over; more are left to be sent again.
     pub pending_max: usize,

@@ -33,6 +33,8 @@ pub struct Trader {
     kernel: Kernel,
     queue: Queue,
     entries_since_snapshot: u64,
+    /// How many entries there must be before the next snapshot.
+    entries_due: u64,
     sales: u64,
     #[cfg(feature = "planted")]
     planted: Option<crate::Planted>,
@@ -54,8 +56,9 @@ impl Trader {
             state: State::Idle,
             kernel: settings.founding.clone(),
             queue: Queue::new(settings.order, settings.pending_max),
-            settings,
             entries_since_snapshot: 0,
+            entries_due: settings.snapshot_every,
+            settings,
             sales: 0,
             #[cfg(feature = "planted")]
             planted: None,
@@ -117,7 +120,7 @@ impl Trader {
                 if self.planted == Some(crate::Planted::ForgetfulSessions) {
                     self.kernel.plant_forgetful_sessions();
                 }
-                Some(self.kernel.clone())
+                Some(self.snapshot())
             }
             State::Idle | State::Claiming(_) | State::Trading(_) => None,
         }
@@ -170,11 +173,16 @@ impl Trader {
 
     /// The market as it stands, if it is time to write it down in place of its entries.
     pub fn due_snapshot(&mut self) -> Option<Kernel> {
-        if self.entries_since_snapshot < self.settings.snapshot_every {
-            return None;
-        }
+        (self.entries_since_snapshot >= self.entries_due).then(|| self.snapshot())
+    }
+
+    /// The market as it stands, to be written down. The next snapshot is due when there are as many
+    /// entries as this one has parts, so that however large the market grows, no entry pays for more
+    /// than one part.
+    fn snapshot(&mut self) -> Kernel {
         self.entries_since_snapshot = 0;
-        Some(self.kernel.clone())
+        self.entries_due = self.settings.snapshot_every.max(self.kernel.parts() as u64);
+        self.kernel.clone()
     }
 
     /// Where a seller stands.

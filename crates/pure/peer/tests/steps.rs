@@ -229,7 +229,20 @@ fn every_so_many_records_a_snapshot_takes_their_place() {
     let with_snapshot: Vec<bool> = steps
         .map(|effects| effects.iter().any(|effect| matches!(effect, Effect::Snapshot { .. })))
         .collect();
-    assert_eq!(with_snapshot, [false, false, true, false, false, true]);
+    assert_eq!(with_snapshot, [false, false, true, false, false, false]);
+}
+
+#[test]
+fn a_large_market_writes_down_as_many_records_as_it_has_parts_before_the_next_snapshot() {
+    let mut bench = Bench::trading();
+    bench.step(Input::Claimed(EPOCH));
+    bench.ask(0, Command::Open);
+    let steps = (1..200).map(|number| bench.ask(number, deposit()));
+    let is_snapshot = |effect: &Effect<Peer>| matches!(effect, Effect::Snapshot { .. });
+    let at = steps.enumerate().filter(|(_, effects)| effects.iter().any(is_snapshot));
+    let at: Vec<usize> = at.map(|(entry, _)| entry + 2).collect();
+    // After n entries there are a session, an account, and n - 1 lots and answers: 2 n parts.
+    assert_eq!(at, [3, 9, 27, 81]);
 }
 
 #[test]
