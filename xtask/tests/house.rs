@@ -43,8 +43,12 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// Who needs whom for tests only.
-const DEV_EDGES: &[(&str, &[&str])] =
-    &[("view", &["clocks"]), ("market", &["machine"]), ("groupcast", &["wire"])];
+const DEV_EDGES: &[(&str, &[&str])] = &[
+    ("view", &["clocks"]),
+    ("market", &["machine"]),
+    ("groupcast", &["wire"]),
+    ("store", &["market", "wire"]),
+];
 
 /// The crates without clocks, sockets, files and threads of their own. They live under
 /// `crates/pure`, whose `clippy.toml` bans these.
