@@ -15,6 +15,8 @@ Usage: cargo xtask CHORE
   verify              Check format, lints and documentation. Changes no file of the project.
   fuzz [--seconds N]  Run each fuzz target for N seconds (60 if not said).
                       Installs cargo-fuzz if it is missing.
+  bench journal [--seconds N] [--repetitions N] [--csv] [DIR]
+                      The same purchases on the journal and on two embedded stores.
   help                Print this.
 
 Exit codes: 0 all is well, 1 a check failed or could not run, 2 wrong usage.
@@ -42,6 +44,7 @@ enum Chore {
     Test,
     Verify,
     Fuzz { seconds: u32 },
+    BenchJournal(Vec<String>),
     Help,
 }
 
@@ -53,6 +56,11 @@ fn main() -> ExitCode {
         Ok(Chore::Test) => TESTS.iter().try_for_each(|arguments| cargo(arguments)),
         Ok(Chore::Verify) => CHECKS.iter().try_for_each(|arguments| cargo(arguments)),
         Ok(Chore::Fuzz { seconds }) => fuzz(seconds),
+        Ok(Chore::BenchJournal(rest)) => {
+            let example =
+                ["run", "--release", "--package", "store", "--example", "purchases", "--"];
+            cargo(&example.into_iter().chain(rest.iter().map(String::as_str)).collect::<Vec<_>>())
+        }
         Ok(Chore::Help) => {
             print!("{HELP}");
             Ok(())
@@ -81,6 +89,9 @@ fn parse(arguments: &[&str]) -> Result<Chore, String> {
             Ok(seconds @ 1..) => Ok(Chore::Fuzz { seconds }),
             _ => Err(format!("`{seconds}` is not a whole number of seconds from 1 on")),
         },
+        ["bench", "journal", rest @ ..] => {
+            Ok(Chore::BenchJournal(rest.iter().map(|&word| word.to_owned()).collect()))
+        }
         ["help" | "--help" | "-h"] => Ok(Chore::Help),
         [] => Err("say which chore".to_owned()),
         other => Err(format!("`{}` is not a chore", other.join(" "))),
@@ -162,6 +173,8 @@ mod tests {
         assert_eq!(parse(&["fuzz"]), Ok(Chore::Fuzz { seconds: 60 }));
         assert_eq!(parse(&["fuzz", "--seconds", "5"]), Ok(Chore::Fuzz { seconds: 5 }));
         assert_eq!(parse(&["--help"]), Ok(Chore::Help));
+        let rest = vec!["--csv".to_owned()];
+        assert_eq!(parse(&["bench", "journal", "--csv"]), Ok(Chore::BenchJournal(rest)));
     }
 
     #[test]
