@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use groupcast::membership::Directory;
-use host::{Application, Control, NodeSettings, Transport};
+use host::{Application, CommonJournal, Control, NodeSettings, Transport};
 use machine::{Incarnation, Instant, NodeId};
 use peer::{Command, Event, Node, Peer, Report, What};
 
@@ -105,7 +105,13 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
         },
         listen,
         own_journal: peers_only(places::own(&args.run, node)),
-        common_journal: peers_only(places::market(&args.run)),
+        common_journal: peers_only(places::market(&args.run)).map(|folder| CommonJournal {
+            folder,
+            form: match scenario.journal.handover {
+                scenario::Handover::File => store::Form::Files,
+                scenario::Handover::Database => store::Form::Database,
+            },
+        }),
         polls_for: host::POLLS_FOR,
         durability: match scenario.journal.durability {
             scenario::Durability::Disk => store::Durability::Disk,

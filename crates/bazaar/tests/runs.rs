@@ -84,6 +84,25 @@ fn a_market_loses_its_trader_elects_another_and_passes_over_both_transports() {
 }
 
 #[test]
+fn a_market_in_a_database_outlives_its_trader_that_is_killed_and_its_successor_that_hangs() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let fault = "fault=[{at='25%',do='kill',who='trader',for='20%'},\
+                 {at='60%',do='pause',who='trader',for='1s'}]";
+    let database = ["--set", "journal.handover=database", "--set", "journal.snapshot_every=50"];
+    let limits = ["--duration", "4s", "--set", fault, "--set", "group.heartbeat_limit=400ms"];
+    let output = run(&out, &[&database[..], &limits].concat());
+    let summary = summary(&output);
+    assert!(output.status.success(), "{summary}");
+    assert_eq!((&summary["verdict"], &summary["buys"]["unanswered"]), (&"pass".into(), &0.into()));
+    assert!(summary["elections"].as_array().unwrap().len() >= 2, "{summary}");
+    assert!(out.join("journals/market/journal.redb").exists());
+    // The files alone give the same verdict: the market is read from the database again.
+    let check = bazaar().arg("check").arg(&out).output().unwrap();
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
+}
+
+#[test]
 fn a_trader_that_hangs_is_replaced_and_follows_its_successor_when_it_wakes() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");

@@ -1,12 +1,10 @@
 //! Both journals of a node behind one sequence of numbered writes: what is durable, what was
 //! refused, and what a claim found.
 
-use std::path::PathBuf;
-
 use machine::{Epoch, Journal};
-use store::{ClaimError, CommitError, Contents, Durability};
+use store::{ClaimError, CommitError, Contents, Durability, Log};
 
-use crate::HostError;
+use crate::{CommonJournal, HostError};
 
 /// A write, as bytes.
 #[derive(Debug)]
@@ -37,8 +35,9 @@ pub(crate) enum Event {
 #[derive(Debug)]
 pub(crate) struct Journals {
     own: Option<store::Journal>,
-    common: Option<store::Journal>,
-    common_folder: Option<PathBuf>,
+    common: Option<Box<dyn Log>>,
+    /// Where the common journal is, for a claim.
+    place: Option<CommonJournal>,
     pub durability: Durability,
     last_write: u64,
     /// Up to which write all are told to be done with.
@@ -52,13 +51,13 @@ pub(crate) struct Journals {
 impl Journals {
     pub fn new(
         own: Option<store::Journal>,
-        common_folder: Option<PathBuf>,
+        place: Option<CommonJournal>,
         durability: Durability,
     ) -> Self {
         Self {
             own,
             common: None,
-            common_folder,
+            place,
             durability,
             last_write: 0,
             told: 0,
@@ -122,7 +121,7 @@ impl Journals {
         &mut self,
         write: u64,
         journal: Journal,
-        change: impl FnOnce(&mut store::Journal) -> Result<(), CommitError>,
+        change: impl FnOnce(&mut dyn Log) -> Result<(), CommitError>,
     ) -> Result<(), HostError> {
         match journal {
             Journal::Own => {
@@ -134,7 +133,7 @@ impl Journals {
                 // After a refusal, what the machine wrote before it heard of it means nothing.
                 let Some(common) = &mut self.common else { return Ok(()) };
                 let first = *self.common_changed.get_or_insert(write);
-                let changed = change(common);
+                let changed = change(common.as_mut());
                 self.refuse_if_outbid(first, changed)
             }
         }
@@ -193,8 +192,8 @@ impl Journals {
         tell: &mut dyn FnMut(Event),
     ) -> Result<(), HostError> {
         self.common = None;
-        let folder = self.common_folder.as_ref().ok_or(HostError::NoCommonJournal)?;
-        let claimed = store::Journal::claim(folder, epoch, self.durability);
+        let place = self.place.as_ref().ok_or(HostError::NoCommonJournal)?;
+        let claimed = place.form.claim(&place.folder, epoch, self.durability);
         match claimed {
             Ok((journal, contents)) => {
                 self.common = Some(journal);
@@ -261,9 +260,16 @@ mod tests {
 
     #[test]
     fn a_refused_write_splits_its_commit_at_the_first_write_to_the_common_journal() {
+        for form in [store::Form::Files, store::Form::Database] {
+            refused_write_splits_its_commit(form);
+        }
+    }
+
+    fn refused_write_splits_its_commit(form: store::Form) {
         let folder = tempfile::tempdir().unwrap();
-        let (own, common) = (folder.path().join("own"), folder.path().join("common"));
+        let own = folder.path().join("own");
         let (own, _) = store::Journal::claim(&own, epoch(1), Durability::Memory).unwrap();
+        let common = CommonJournal { folder: folder.path().join("common"), form };
         let mut journals = Journals::new(Some(own), Some(common.clone()), Durability::Memory);
 
         let begin = vec![
@@ -275,7 +281,7 @@ mod tests {
         let told = ["Durable(1)", "Durable(2)", "Claimed(1.1, 0 records)", "Durable(4)"];
         assert_eq!(write(&mut journals, 1, begin), told);
 
-        store::Journal::claim(&common, epoch(5), Durability::Memory).unwrap();
+        common.form.claim(&common.folder, epoch(5), Durability::Memory).unwrap();
         let works = vec![
             record(Journal::Own),
             record(Journal::Common),

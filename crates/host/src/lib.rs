@@ -107,6 +107,6 @@ mod writer;
 
 pub use application::{Application, Control, Counts};
 pub use node::Node;
-pub use settings::{HostError, NodeSettings, POLLS_FOR, Transport};
+pub use settings::{CommonJournal, HostError, NodeSettings, POLLS_FOR, Transport};
 pub use signals::Interrupt;
 pub use waker::Waker;

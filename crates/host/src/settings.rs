@@ -26,6 +26,15 @@ pub enum Transport {
 /// much again.
 pub const POLLS_FOR: Duration = Duration::from_micros(30);
 
+/// Where the journal is that all nodes can reach, and how it is kept: the same for all nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommonJournal {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// How it is kept.
+    pub form: store::Form,
+}
+
 /// What a node is told before it begins.
 #[derive(Debug)]
 pub struct NodeSettings {
@@ -45,8 +54,8 @@ pub struct NodeSettings {
     /// The folder of the node's own journal; without one, nothing that the machine writes there
     /// is kept.
     pub own_journal: Option<PathBuf>,
-    /// The folder of the journal that all nodes can reach; without one, a claim of it is an error.
-    pub common_journal: Option<PathBuf>,
+    /// The journal that all nodes can reach; without one, a claim of it is an error.
+    pub common_journal: Option<CommonJournal>,
     /// When a write counts as done.
     pub durability: Durability,
     /// How long the node looks again for something to do before it lets its core sleep, as in

@@ -33,8 +33,10 @@
 //! It runs on Linux, on a file system of this machine: what one process wrote, all others must
 //! see at once. Network file systems do not promise that.
 
+mod database;
 mod error;
 mod journal;
+mod log;
 mod name;
 mod place;
 mod read;
@@ -47,8 +49,10 @@ mod writing;
 #[doc = include_str!("../TAKEOVER.md")]
 pub mod takeover {}
 
+pub use database::Database;
 pub use error::{ClaimError, CommitError, Error};
 pub use journal::Journal;
+pub use log::{Form, Log};
 pub use read::{highest_epoch, read};
 
 /// The largest record, in bytes: as much as one message of the network may carry.

@@ -9,7 +9,7 @@ use machine::Epoch;
 use crate::error::Failure;
 use crate::name::{Kind, Name};
 use crate::place::Place;
-use crate::{Contents, Error, segment};
+use crate::{Contents, Error, database, segment};
 
 /// How often a reader looks for the newest segment. One look fails only if the writer began a new
 /// segment during it, so this many in a row mean that something else is wrong.
@@ -29,13 +29,17 @@ pub fn highest_epoch(dir: &Path) -> io::Result<Option<Epoch>> {
     })
 }
 
-/// What stands in the journal in `dir`, without claiming it; none if nothing was ever written.
+/// What stands in the journal in `dir`, in whichever [form](crate::Form), without claiming it; none
+/// if nothing was ever written.
 ///
 /// While a writer is at work, this is all that was confirmed when the call began, and perhaps more.
 ///
 /// # Errors
 /// If it cannot be read, or is damaged. Nothing is changed in either case.
 pub fn read(dir: &Path) -> Result<Option<Contents>, Error> {
+    if let Some(contents) = database::read(dir)? {
+        return Ok(Some(contents));
+    }
     let Some(mut place) = Place::open(dir)? else { return Ok(None) };
     for _ in 0..LOOKS_MAX {
         let Some((file, name)) = newest(&mut place)?.segment else { return Ok(None) };

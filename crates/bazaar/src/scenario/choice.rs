@@ -95,6 +95,8 @@ choices! {
     pub enum Handover {
         /// Through a journal in a common place.
         File = "file",
+        /// Through an embedded database in a common place.
+        Database = "database",
     }
 
     /// What a confirmed write outlives.

@@ -180,7 +180,9 @@ tables! {
 
     /// How the market outlives its traders.
     pub struct Journal {
-        /// How the market passes to the next trader: through a "file" in a common place.
+        /// How the market passes to the next trader: through a "file" in a common place, or an
+        /// embedded "database" there, which is slower, and waits for the disk whatever "durability"
+        /// says.
         pub handover: Handover,
         /// What a confirmed sale outlives: with "disk" the loss of power, with "memory" the death
         /// of any process.

@@ -162,7 +162,8 @@ pub fn settings(node: u32, transport: Transport) -> NodeSettings {
 /// The folders of a node's journals below `folder`.
 pub fn with_journals(mut settings: NodeSettings, folder: &Path) -> NodeSettings {
     settings.own_journal = Some(folder.join(format!("own-{}", settings.node)));
-    settings.common_journal = Some(common(folder));
+    let form = store::Form::Files;
+    settings.common_journal = Some(host::CommonJournal { folder: common(folder), form });
     settings
 }
 
