@@ -7,7 +7,7 @@ use groupcast::membership;
 use machine::{NodeId, Random};
 use market::{Kernel, Money, Rules};
 use peer::{
-    BuyerSettings, Form, OrderPolicy, Range, Role, SellerSettings, Settings, TraderSettings,
+    BuyerSettings, Form, OrderPolicy, Pause, Range, Role, SellerSettings, Settings, TraderSettings,
 };
 
 use crate::scenario::{
@@ -68,6 +68,7 @@ pub fn peer_settings(scenario: &Scenario, me: NodeId, address: String) -> Settin
                 Initiator::Random => leadership::Initiator::Random,
                 Initiator::Lowest => leadership::Initiator::Lowest,
                 Initiator::Highest => leadership::Initiator::Highest,
+                Initiator::LastToJoin => leadership::Initiator::LastToJoin,
             },
             first: match scenario.trader.first {
                 FirstTrader::Elected => First::Elected,
@@ -84,6 +85,10 @@ pub fn peer_settings(scenario: &Scenario, me: NodeId, address: String) -> Settin
             think: range(buyer.think),
             buy_probability: buyer.buy_probability.get(),
             purchases: buyer.purchases.map_or(0, |count| count.get()),
+            pause: (1..=buyer.slow_peers).contains(&me.0).then(|| Pause {
+                after: buyer.pause_after.map_or(0, |count| count.get()),
+                lasts: buyer.pause,
+            }),
             retry_other_good: buyer.retry_other_good,
         },
         seller: SellerSettings {

@@ -57,7 +57,7 @@ fn check_request(events: &[Event], story: &Story<'_>) -> Result<usize, String> {
     let deposited = story.deposited.iter().map(|(at, _)| *at);
     let withdrawn = story.withdrawn.iter().map(|(at, _)| *at);
     let refused = story.refused.iter().map(|(at, _)| *at);
-    let mut steps = 0;
+    let mut steps = purchase(events, asked, story.sold.first().map(|(at, _)| *at))?;
     for served in sold.chain(deposited).chain(withdrawn).chain(refused) {
         steps += step(events, asked, Some(served))?;
         // The answer to a request that was asked again may have come from another trader.
@@ -69,11 +69,33 @@ fn check_request(events: &[Event], story: &Story<'_>) -> Result<usize, String> {
     Ok(steps)
 }
 
+/// The trader took note of the stamp of a purchase before it sold.
+fn purchase(events: &[Event], asked: Option<usize>, sold: Option<usize>) -> Result<usize, String> {
+    let (Some(asked), Some(sold)) = (asked, sold) else { return Ok(0) };
+    let (What::Asked { stamp: Some(Stamp::Lamport(stamp)), .. }, Some(Stamp::Lamport(clock))) =
+        (&events[asked].what, &events[sold].clock)
+    else {
+        return Ok(0);
+    };
+    if stamp < clock {
+        return Ok(1);
+    }
+    Err(format!(
+        "it was asked for at {stamp} at line {}, and sold by a clock of {clock} at {}",
+        asked + 1,
+        line(sold)
+    ))
+}
+
 fn step(events: &[Event], cause: Option<usize>, effect: Option<usize>) -> Result<usize, String> {
     let (Some(cause), Some(effect)) = (cause, effect) else { return Ok(0) };
     let (Some(before), Some(after)) = (&events[cause].clock, &events[effect].clock) else {
         return Ok(0);
     };
+    // A Lamport clock counts purchases, and only those carry it.
+    if let (Stamp::Lamport(_), Stamp::Lamport(_)) = (before, after) {
+        return Ok(0);
+    }
     if at_or_below(before, after) {
         return Ok(1);
     }

@@ -56,6 +56,7 @@ pub(crate) fn settings(me: NodeId, swarm: &Swarm) -> Settings {
             think: Range { min: millis(50), max: millis(400) },
             buy_probability: 0.1,
             purchases: 0,
+            pause: None,
             retry_other_good: true,
         },
         seller: SellerSettings {

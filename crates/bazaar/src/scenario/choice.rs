@@ -89,6 +89,8 @@ choices! {
         Lowest = "lowest",
         /// The one with the highest number.
         Highest = "highest",
+        /// The one that the directory listed last.
+        LastToJoin = "last_to_join",
     }
 
     /// How the market passes to the next trader.

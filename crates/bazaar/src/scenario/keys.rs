@@ -101,6 +101,13 @@ tables! {
         pub purchases: Option<NonZeroU64>,
         /// Whether a buyer looks for another good when one is not to be had.
         pub retry_other_good: bool,
+        /// How many peers, from peer 1 on, are slow: they rest after every `pause_after` purchases.
+        pub slow_peers: u32,
+        /// The purchases after which a slow peer rests; 0 means that it does not.
+        pub pause_after: Option<NonZeroU64>,
+        /// How long it rests.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub pause: Duration,
     }
 
     /// How sellers behave.
@@ -168,7 +175,7 @@ tables! {
         /// What makes the winner of an election the trader: the promises of a "majority".
         pub fence: Fence,
         /// Who starts an election when the trader is lost: "every" peer that sees it, or only a
-        /// "random" one, the "lowest" or the "highest".
+        /// "random" one, the "lowest", the "highest" or the "last_to_join".
         pub initiator: Initiator,
         /// How often a peer announces itself to the directory.
         #[within(PERIOD, PERIOD_WHY)]

@@ -6,8 +6,10 @@ use super::tree::{Place, Source};
 /// Holds every key; all other layers are laid over it.
 pub(super) const BASE: &str = "market";
 
-const PRESETS: [(&str, &str); 2] = [
+const PRESETS: [(&str, &str); 4] = [
     (BASE, include_str!("../../presets/market.toml")),
+    ("asterix", include_str!("../../presets/asterix.toml")),
+    ("trading-post", include_str!("../../presets/trading-post.toml")),
     ("trading-post-udp", include_str!("../../presets/trading-post-udp.toml")),
 ];
 
@@ -28,8 +30,17 @@ pub(super) fn find(name: &str, rank: u8) -> Result<Place, String> {
             let names = PRESETS.map(|(name, _)| name);
             Err(match suggest(name, names) {
                 Some(near) => format!("did you mean {near}?"),
-                None => format!("give {}", names.join(" or ")),
+                None => format!("give {}", either(&names)),
             })
         }
+    }
+}
+
+/// `a, b or c`.
+fn either(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
     }
 }

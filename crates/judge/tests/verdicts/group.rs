@@ -168,3 +168,24 @@ fn a_leader_that_stepped_down_is_no_leader_at_the_end() {
     let finding = finding(&world.finish(), "one leader at the end");
     assert_eq!(finding.ruling, Ruling::Unknown);
 }
+
+#[test]
+fn a_purchase_sold_by_a_lamport_clock_that_had_not_heard_of_it() {
+    let lamport = |count| clocks::Stamp::Lamport(clocks::LamportClock(count));
+    let judged = |sold_by: u64| {
+        let mut run = small().finish();
+        run.events.iter_mut().for_each(|event| event.clock = None);
+        let bought =
+            |what: &What| matches!(what, What::Asked { operation: view::Operation::Buy(_), .. });
+        let (asked, sold) = (at(&run, bought), at(&run, is_sold));
+        let What::Asked { stamp, .. } = &mut run.events[asked].what else { panic!() };
+        *stamp = Some(lamport(7));
+        run.events[sold].clock = Some(lamport(sold_by));
+        let found = finding(&run, CLOCKS);
+        (found.ruling, found.evidence)
+    };
+    assert_eq!(judged(8).0, Ruling::Pass);
+    let (ruling, evidence) = judged(7);
+    assert_eq!(ruling, Ruling::Fail);
+    assert!(evidence.contains("asked for at 7") && evidence.contains("clock of 7"), "{evidence}");
+}

@@ -2,8 +2,10 @@
 
 use std::cmp::Ordering;
 
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::vector::Entries;
 use crate::{LamportClock, VectorClock};
 
 /// A reading of a clock of either kind. Readings of different kinds do not compare.
@@ -80,12 +82,23 @@ impl std::fmt::Debug for Stamp {
     }
 }
 
-/// In a format for people.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Plain {
-    Lamport(LamportClock),
-    Vector(VectorClock),
+/// Reads what a format for people says: a number or a map.
+struct Plain;
+
+impl<'de> Visitor<'de> for Plain {
+    type Value = Stamp;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the number of a Lamport clock, or a vector clock's map of nodes to numbers")
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, count: u64) -> Result<Stamp, E> {
+        Ok(Stamp::Lamport(LamportClock(count)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Stamp, A::Error> {
+        Entries.visit_map(map).map(Stamp::Vector)
+    }
 }
 
 /// In a binary format.
@@ -115,10 +128,7 @@ impl Serialize for Stamp {
 impl<'de> Deserialize<'de> for Stamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(if deserializer.is_human_readable() {
-            match Plain::deserialize(deserializer)? {
-                Plain::Lamport(clock) => Self::Lamport(clock),
-                Plain::Vector(clock) => Self::Vector(clock),
-            }
+            deserializer.deserialize_any(Plain)?
         } else {
             match Tagged::deserialize(deserializer)? {
                 Tagged::Lamport(clock) => Self::Lamport(clock),
@@ -150,6 +160,23 @@ mod tests {
         assert!(!vector(&[(1, 2)]).before(&vector(&[(1, 1), (2, 3)])));
         assert!(!lamport(0).before(&vector(&[(1, 1)])));
         assert_eq!((lamport(5).rank(), vector(&[(1, 2), (4, 3)]).rank()), (5, 5));
+    }
+
+    #[test]
+    fn it_is_read_inside_of_a_tagged_value_too() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind")]
+        enum Told {
+            Asked { stamp: Option<Stamp> },
+        }
+        for stamp in [Stamp::Lamport(LamportClock(7)), vector(&[]), vector(&[(1, 2), (9, 1)])] {
+            let told = Told::Asked { stamp: Some(stamp) };
+            let text = serde_json::to_string(&told).unwrap();
+            assert_eq!(serde_json::from_str::<Told>(&text).unwrap(), told, "{text}");
+        }
+        for wrong in ["-1", "\"7\"", "{\"x\":1}", "{\"4294967296\":1}", "{\"1\":1,\"1\":2}"] {
+            assert!(serde_json::from_str::<Stamp>(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl<'de> Deserialize<'de> for VectorClock {
 }
 
 /// Reads entries one by one, so that a false length in the input reserves no memory.
-struct Entries;
+pub(crate) struct Entries;
 
 impl<'de> Visitor<'de> for Entries {
     type Value = VectorClock;
@@ -142,7 +142,8 @@ impl<'de> Visitor<'de> for Entries {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<VectorClock, A::Error> {
         let mut counts = BTreeMap::new();
         let mut entries = 0;
-        while let Some((node, count)) = map.next_entry::<NodeId, u64>()? {
+        while let Some((node, count)) = map.next_entry::<Key, u64>()? {
+            let Key(node) = node;
             entries += 1;
             if entries > ENTRIES_MAX {
                 return Err(A::Error::custom(too_many()));
@@ -153,6 +154,41 @@ impl<'de> Visitor<'de> for Entries {
         }
         counts.retain(|_, count| *count > 0);
         Ok(VectorClock(counts))
+    }
+}
+
+/// A node as the key of an entry. A format for people has its digits as text, or as a number, and
+/// does not always know which is wanted: a map inside of a tagged value is read before its type is
+/// known.
+struct Key(NodeId);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_any(Digits)
+        } else {
+            NodeId::deserialize(deserializer).map(Self)
+        }
+    }
+}
+
+struct Digits;
+
+impl Visitor<'_> for Digits {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the number of a node")
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Key, E> {
+        let node = u32::try_from(number);
+        node.map(|node| Key(NodeId(node))).map_err(|_| E::custom("no such node"))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, digits: &str) -> Result<Key, E> {
+        let node = digits.parse();
+        node.map(|node| Key(NodeId(node))).map_err(|_| E::custom("no such node"))
     }
 }
 

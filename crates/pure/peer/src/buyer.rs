@@ -67,6 +67,12 @@ impl Buyer {
                 if self.settings.purchases != 0 && self.purchases >= self.settings.purchases {
                     return Next::Stop;
                 }
+                if let Some(pause) = self.settings.pause
+                    && pause.after != 0
+                    && self.purchases.is_multiple_of(pause.after)
+                {
+                    return Next::Think(pause.lasts + self.think(random));
+                }
                 if random.chance(self.settings.buy_probability) {
                     return Next::Buy;
                 }
@@ -90,7 +96,7 @@ impl Buyer {
 
 #[cfg(test)]
 mod tests {
-    use crate::settings::Range;
+    use crate::settings::{Pause, Range};
 
     use super::*;
 
@@ -102,6 +108,7 @@ mod tests {
             think: Range { min: Duration::from_millis(1), max: Duration::from_millis(2) },
             buy_probability: 0.0,
             purchases: 0,
+            pause: None,
             retry_other_good: true,
         };
         change(&mut settings);
@@ -137,6 +144,21 @@ mod tests {
             Next::Think(time) if time >= Duration::from_millis(1)
         ));
         assert_eq!(buyer.answered(&order, Some(&outcome), &mut random), Next::Stop);
+    }
+
+    #[test]
+    fn a_slow_one_rests_after_so_many_purchases() {
+        let mut random = Random::from_seed(1);
+        let lasts = Duration::from_secs(30);
+        let mut buyer = buyer(|settings| settings.pause = Some(Pause { after: 3, lasts }));
+        let order = wish(&mut buyer, &mut random);
+        let rests: Vec<bool> = (0..6)
+            .map(|_| match buyer.answered(&order, Some(&bought(&order)), &mut random) {
+                Next::Think(time) => time >= lasts,
+                next => panic!("{next:?}"),
+            })
+            .collect();
+        assert_eq!(rests, [false, false, true, false, false, true]);
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub use node::{Alarm, Node};
 pub use peer::Planted;
 pub use peer::{Command, Peer, Report};
 pub use settings::{
-    BuyerSettings, Form, OrderPolicy, Range, Role, SellerSettings, Settings, TraderSettings,
+    BuyerSettings, Form, OrderPolicy, Pause, Range, Role, SellerSettings, Settings, TraderSettings,
 };
 
 use machine::NodeId;

@@ -248,7 +248,11 @@ impl Peer {
     pub(crate) fn member_input(&mut self, input: Input<Member>, cx: &mut Cx<'_>) {
         for report in cx.run_after(After::Own, &mut self.member, input) {
             match &report {
-                membership::Report::Joined(entry) => self.presence.joined(entry.node),
+                membership::Report::Joined(entry) => {
+                    self.presence.joined(entry.node);
+                    let joined = leadership::Command::Joined(entry.node);
+                    self.lead_input(Input::Command(joined), cx);
+                }
                 membership::Report::Expired(node) => self.presence.expired(*node),
             }
             let what = What::from(report);

@@ -71,8 +71,19 @@ pub struct BuyerSettings {
     pub buy_probability: f64,
     /// After how many purchases it stops; never if 0.
     pub purchases: u64,
+    /// How it is slower than others, if it is.
+    pub pause: Option<Pause>,
     /// Whether it looks for another good when one is not to be had.
     pub retry_other_good: bool,
+}
+
+/// A slow buyer's rest (seed 002: 30 s after every 30 purchases).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pause {
+    /// After each so many purchases; never if 0.
+    pub after: u64,
+    /// How long it rests before it thinks of the next one.
+    pub lasts: Duration,
 }
 
 /// How a seller behaves.

@@ -52,6 +52,7 @@ fn settings(role: Role) -> Settings {
             think: Range { min: millis(5), max: millis(5) },
             buy_probability: 0.0,
             purchases: 0,
+            pause: None,
             retry_other_good: false,
         },
         seller: SellerSettings {
