@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use groupcast::membership::Directory;
@@ -39,6 +40,12 @@ pub struct NodeArgs {
     /// The process whose end this one shall not outlive
     #[arg(long)]
     pub parent: Option<u32>,
+    /// Makes each fdatasync of the journals take so much longer, in microseconds; for benches
+    #[arg(long, default_value_t = 0)]
+    pub fsync_delay_us: u32,
+    /// Keeps no record of single requests and answers: such a run cannot be checked; for benches
+    #[arg(long)]
+    pub omit_requests: bool,
 }
 
 /// The words that the runner says to a process, a line each.
@@ -114,6 +121,9 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
         }),
         polls_for: host::POLLS_FOR,
         durability: match scenario.journal.durability {
+            scenario::Durability::Disk if args.fsync_delay_us > 0 => {
+                store::Durability::SlowedDisk(Duration::from_micros(args.fsync_delay_us.into()))
+            }
             scenario::Durability::Disk => store::Durability::Disk,
             scenario::Durability::Memory => store::Durability::Memory,
         },
@@ -133,7 +143,8 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
     let place = &args.events;
     let events = File::options().create_new(true).append(true).open(place);
     let events = events.with_context(|| format!("cannot write events to {}", place.display()))?;
-    let mut wiring = Wiring { node, events, lines: Vec::new() };
+    let omits_requests = args.omit_requests;
+    let mut wiring = Wiring { node, events, omits_requests, lines: Vec::new() };
     bound.run(machine, &mut wiring)?;
     let time_ns = host::clock::monotonic_ns().saturating_sub(args.origin_ns);
     wiring.write(&Event { time_ns, node, clock: None, what: What::Stopped });
@@ -152,6 +163,7 @@ fn publish(place: &Path, text: &str) -> anyhow::Result<()> {
 struct Wiring {
     node: NodeId,
     events: File,
+    omits_requests: bool,
     lines: Vec<u8>,
 }
 
@@ -174,6 +186,9 @@ impl Application for Wiring {
         {
             // The address came from that member; one that is none leads nowhere, and is on record.
             let _ = control.connect(*member, address);
+        }
+        if self.omits_requests && what.is_of_a_request() {
+            return;
         }
         self.write(&Event { time_ns: at.as_nanos(), node: self.node, clock, what });
     }

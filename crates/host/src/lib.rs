@@ -87,6 +87,7 @@ mod application;
 mod bind;
 pub mod children;
 pub mod clock;
+pub mod crowd;
 mod datagrams;
 pub mod entropy;
 mod frames;
@@ -106,7 +107,7 @@ mod waker;
 mod writer;
 
 pub use application::{Application, Control, Counts};
-pub use node::Node;
+pub use node::{Node, die_with};
 pub use settings::{CommonJournal, HostError, NodeSettings, POLLS_FOR, Transport};
 pub use signals::Interrupt;
 pub use waker::Waker;

@@ -134,7 +134,10 @@ fn look_up((node, address): (NodeId, String)) -> Result<(NodeId, SocketAddr), Ho
 }
 
 /// Has the kernel kill this process when its parent ends.
-pub(crate) fn die_with(parent: u32) -> Result<(), HostError> {
+///
+/// # Errors
+/// `parent` is not this process's parent, or the system refused.
+pub fn die_with(parent: u32) -> Result<(), HostError> {
     set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|error| HostError::system("watch the parent process")(error.into()))?;
     // The parent may have ended just before.

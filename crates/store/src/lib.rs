@@ -76,6 +76,9 @@ pub const SEGMENT_MAX_BYTES: u64 = 4 << 30;
 pub enum Durability {
     /// The death of any process and of the machine: each commit waits for the disk.
     Disk,
+    /// As with [`Disk`](Self::Disk), but each `fdatasync` takes so much longer: what a slower disk
+    /// would cost. For benches alone.
+    SlowedDisk(std::time::Duration),
     /// The death of any process, but not of the machine: nothing waits for the disk.
     Memory,
 }

@@ -166,18 +166,20 @@ impl Place {
     /// Waits until a file's bytes are durable.
     pub(crate) fn sync(&self, file: &File, name: Name) -> Result<(), Failure> {
         match self.durability {
-            Durability::Memory => Ok(()),
-            Durability::Disk => step("sync")
-                .and_then(|()| file.sync_data())
-                .map_err(|error| Failure::new("sync", &self.path_of(name), error)),
+            Durability::Memory => return Ok(()),
+            Durability::Disk => {}
+            Durability::SlowedDisk(by) => std::thread::sleep(by),
         }
+        step("sync")
+            .and_then(|()| file.sync_data())
+            .map_err(|error| Failure::new("sync", &self.path_of(name), error))
     }
 
     /// Waits until the names of files are durable.
     pub(crate) fn sync_names(&self) -> Result<(), Failure> {
         match self.durability {
             Durability::Memory => Ok(()),
-            Durability::Disk => step("sync the directory")
+            Durability::Disk | Durability::SlowedDisk(_) => step("sync the directory")
                 .and_then(|()| Ok(rustix::fs::fsync(self.dir()?)?))
                 .map_err(|error| Failure::new("sync the directory", &self.path, error)),
         }
@@ -221,7 +223,7 @@ fn make_directory(path: &Path, durability: Durability) -> Result<(), Failure> {
         }
         _ => {}
     }
-    if durability == Durability::Disk {
+    if durability != Durability::Memory {
         File::open(parent)
             .and_then(|parent| parent.sync_all())
             .map_err(|error| Failure::new("sync the directory", parent, error))?;

@@ -99,7 +99,7 @@ impl Segment {
             return Ok(());
         }
         self.filled_bytes = end_bytes;
-        if place.durability() == Durability::Disk {
+        if place.durability() != Durability::Memory {
             let wanted_bytes = end_bytes.clamp(FILL_MIN_BYTES, FILL_MAX_BYTES);
             let zeros = vec![0; wanted_bytes.min(SEGMENT_MAX_BYTES - end_bytes) as usize];
             place.write((&self.file, self.name), &zeros, end_bytes)?;

@@ -4,6 +4,7 @@ mod buy;
 mod failover;
 mod multicast;
 mod orders;
+mod sales;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,6 +26,14 @@ pub enum BenchVerb {
     Orders(orders::OrdersArgs),
     /// What a group delivers: messages a second, latency, and what failures and overload cost
     Multicast(multicast::MulticastArgs),
+    /// What one trader sells a second to many clients, durable before the answer
+    Sales(sales::SalesArgs),
+    /// The clients of `bench sales`
+    #[command(hide = true)]
+    Generator {
+        /// What it is told, in JSON
+        task: String,
+    },
     /// Answers the bare ping-pong; benches start this
     #[command(hide = true)]
     Echo,
@@ -72,6 +81,11 @@ pub fn command(verb: &BenchVerb) -> anyhow::Result<ExitCode> {
         BenchVerb::Failover(args) => failover::command(args),
         BenchVerb::Orders(args) => orders::command(args),
         BenchVerb::Multicast(args) => multicast::command(args),
+        BenchVerb::Sales(args) => sales::command(args),
+        BenchVerb::Generator { task } => {
+            sales::run_generator(task)?;
+            Ok(ExitCode::SUCCESS)
+        }
         BenchVerb::Member { settings } => {
             multicast::run_member(settings)?;
             Ok(ExitCode::SUCCESS)

@@ -31,6 +31,8 @@ const APPEAR_LOOK_EVERY: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub struct Processes {
     directory: PathBuf,
+    /// What each process is told beside what all runs tell theirs.
+    arguments: Vec<String>,
     peers: u32,
     origin_ns: u64,
     /// The wall clock then.
@@ -55,12 +57,25 @@ impl Processes {
     /// # Errors
     /// A file cannot be written, or a process cannot be started.
     pub fn start(scenario: &Scenario, directory: &Path) -> anyhow::Result<Self> {
+        Self::start_with(scenario, directory, &[])
+    }
+
+    /// The same with more arguments for each of the processes.
+    ///
+    /// # Errors
+    /// As with [`Processes::start`].
+    pub fn start_with(
+        scenario: &Scenario,
+        directory: &Path,
+        arguments: &[String],
+    ) -> anyhow::Result<Self> {
         let cannot = || format!("cannot write to the run directory {}", directory.display());
         fs::write(directory.join("scenario.toml"), scenario.to_toml()).with_context(cannot)?;
         fs::create_dir_all(directory.join("processes")).with_context(cannot)?;
         fs::create_dir_all(places::market(directory)).with_context(cannot)?;
         let mut processes = Self {
             directory: directory.to_owned(),
+            arguments: arguments.to_owned(),
             peers: scenario.run.peers,
             origin_ns: monotonic_ns(),
             origin_unix_ns: unix_ns(),
@@ -92,6 +107,11 @@ impl Processes {
         self.origin_unix_ns
     }
 
+    /// The tag of the run.
+    pub fn cluster(&self) -> u64 {
+        self.cluster
+    }
+
     /// How it goes.
     pub fn progress(&self) -> &Progress {
         &self.progress
@@ -116,6 +136,7 @@ impl Processes {
         let tails = self.tails.entry(node).or_default();
         let start = u32::try_from(tails.len()).context("too many starts of one node")?;
         let events = places::events(&self.directory, node, start);
+        command.args(&self.arguments);
         command.arg("--events").arg(&events).stdout(Stdio::null());
         tails.push(Tail::new(&events));
         let errors = places::errors(&self.directory, node);

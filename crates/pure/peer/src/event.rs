@@ -289,6 +289,25 @@ pub enum Operation {
     },
 }
 
+impl What {
+    /// Whether it tells of a single request, its answer or its notice: most events of a busy market.
+    pub fn is_of_a_request(&self) -> bool {
+        matches!(
+            self,
+            Self::Sold { .. }
+                | Self::Refused { .. }
+                | Self::Repeated { .. }
+                | Self::Deposited { .. }
+                | Self::Withdrawn { .. }
+                | Self::Asked { .. }
+                | Self::Answered { .. }
+                | Self::Abandoned { .. }
+                | Self::Looked { .. }
+                | Self::Earned { .. }
+        )
+    }
+}
+
 impl From<&Command> for Operation {
     fn from(command: &Command) -> Self {
         match command {
