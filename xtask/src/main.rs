@@ -1,5 +1,7 @@
 //! The project's chores, run as `cargo xtask CHORE`; `cargo xtask help` lists them.
 
+mod peers;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -17,6 +19,9 @@ Usage: cargo xtask CHORE
                       Installs cargo-fuzz if it is missing.
   bench journal [--seconds N] [--repetitions N] [--csv] [DIR]
                       The same purchases on the journal and on two embedded stores.
+  bench peers [--seconds N] [--repetitions N] [--fsync-delay-us N] [--folder F] [--json]
+                      Measure sales beside Redis and PostgreSQL, in turns. Installs Redis if it is
+                      missing (Debian, as root); leaves out what it cannot have, and says why.
   help                Print this.
 
 Exit codes: 0 all is well, 1 a check failed or could not run, 2 wrong usage.
@@ -45,6 +50,7 @@ enum Chore {
     Verify,
     Fuzz { seconds: u32 },
     BenchJournal(Vec<String>),
+    BenchPeers(peers::Options),
     Help,
 }
 
@@ -61,6 +67,7 @@ fn main() -> ExitCode {
                 ["run", "--release", "--package", "store", "--example", "purchases", "--"];
             cargo(&example.into_iter().chain(rest.iter().map(String::as_str)).collect::<Vec<_>>())
         }
+        Ok(Chore::BenchPeers(options)) => peers::run(&options),
         Ok(Chore::Help) => {
             print!("{HELP}");
             Ok(())
@@ -92,6 +99,7 @@ fn parse(arguments: &[&str]) -> Result<Chore, String> {
         ["bench", "journal", rest @ ..] => {
             Ok(Chore::BenchJournal(rest.iter().map(|&word| word.to_owned()).collect()))
         }
+        ["bench", "peers", rest @ ..] => peers::Options::parse(rest).map(Chore::BenchPeers),
         ["help" | "--help" | "-h"] => Ok(Chore::Help),
         [] => Err("say which chore".to_owned()),
         other => Err(format!("`{}` is not a chore", other.join(" "))),
