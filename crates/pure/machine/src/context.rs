@@ -10,13 +10,31 @@ pub struct Context<'a, M: Machine> {
     pub now: Instant,
     /// The node's source of chance.
     pub random: &'a mut Random,
-    effects: &'a mut Vec<Effect<M>>,
+    effects: Effects<'a, M>,
+}
+
+/// Where effects go.
+enum Effects<'a, M: Machine> {
+    /// Into a list.
+    Listed(&'a mut Vec<Effect<M>>),
+    /// To the machine that holds this one, one by one: a list for each inner machine and input would
+    /// cost more than most inputs do.
+    Passed(&'a mut dyn FnMut(Effect<M>)),
+}
+
+impl<M: Machine> Effects<'_, M> {
+    fn push(&mut self, effect: Effect<M>) {
+        match self {
+            Self::Listed(effects) => effects.push(effect),
+            Self::Passed(pass) => pass(effect),
+        }
+    }
 }
 
 impl<'a, M: Machine> Context<'a, M> {
     /// A context whose effects are appended to `effects`.
     pub fn new(now: Instant, random: &'a mut Random, effects: &'a mut Vec<Effect<M>>) -> Self {
-        Self { now, random, effects }
+        Self { now, random, effects: Effects::Listed(effects) }
     }
 
     /// Appends a record to a journal.
@@ -97,12 +115,13 @@ impl<'a, M: Machine> Context<'a, M> {
         M: Holds<N>,
     {
         let mut reports = Vec::new();
-        for effect in self.effects_of(child, input) {
-            match translated(effect, most) {
-                Ok(effect) => self.effects.push(effect),
-                Err((report, _)) => reports.push(report),
-            }
-        }
+        let effects = &mut self.effects;
+        let mut pass = |effect| match translated(effect, most) {
+            Ok(effect) => effects.push(effect),
+            Err((report, _)) => reports.push(report),
+        };
+        let (now, random, effects) = (self.now, &mut *self.random, Effects::Passed(&mut pass));
+        child.handle(input, &mut Context { now, random, effects });
         reports
     }
 
@@ -111,18 +130,15 @@ impl<'a, M: Machine> Context<'a, M> {
     where
         M: Holds<N>,
     {
-        for effect in self.effects_of(child, input) {
-            self.effects.push(match translated(effect, After::All) {
+        let effects = &mut self.effects;
+        let mut pass = |effect| {
+            effects.push(match translated(effect, After::All) {
                 Ok(effect) => effect,
                 Err((report, after)) => Effect::Report { report, after },
             });
-        }
-    }
-
-    fn effects_of<N: Machine>(&mut self, child: &mut N, input: Input<N>) -> Vec<Effect<N>> {
-        let mut effects = Vec::new();
-        child.handle(input, &mut Context::new(self.now, self.random, &mut effects));
-        effects
+        };
+        let (now, random, effects) = (self.now, &mut *self.random, Effects::Passed(&mut pass));
+        child.handle(input, &mut Context { now, random, effects });
     }
 }
 
