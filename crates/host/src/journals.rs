@@ -4,15 +4,8 @@
 use machine::{Epoch, Journal};
 use store::{ClaimError, CommitError, Contents, Durability, Log};
 
+use crate::writes::Work;
 use crate::{CommonJournal, HostError};
-
-/// A write, as bytes.
-#[derive(Debug)]
-pub(crate) enum Work {
-    Record(Journal, Vec<u8>),
-    Snapshot(Journal, Vec<u8>),
-    Claim(Epoch),
-}
 
 /// What became of writes.
 #[derive(Debug)]
@@ -72,9 +65,9 @@ impl Journals {
     ///
     /// # Errors
     /// A journal failed: nobody may be told of what is not durable by now.
-    pub fn write(
+    pub fn write<'a>(
         &mut self,
-        writes: impl IntoIterator<Item = (u64, Work)>,
+        writes: impl IntoIterator<Item = (u64, Work<'a>)>,
         tell: &mut dyn FnMut(Event),
     ) -> Result<(), HostError> {
         for (write, work) in writes {
@@ -87,16 +80,16 @@ impl Journals {
     fn take(
         &mut self,
         write: u64,
-        work: Work,
+        work: Work<'_>,
         tell: &mut dyn FnMut(Event),
     ) -> Result<(), HostError> {
         match work {
             Work::Record(journal, bytes) => {
-                self.apply(write, journal, |target| target.append(&bytes))?;
+                self.apply(write, journal, |target| target.append(bytes))?;
             }
             Work::Snapshot(journal, bytes) => {
                 let mut skipped = false;
-                self.apply(write, journal, |target| match target.snapshot(&bytes) {
+                self.apply(write, journal, |target| match target.snapshot(bytes) {
                     // The records that it would have replaced say the same.
                     Err(CommitError::TooLarge { .. }) if target.has_segment() => {
                         skipped = true;
@@ -223,16 +216,16 @@ mod tests {
         Epoch { counter, node: NodeId(1) }
     }
 
-    fn record(journal: Journal) -> Work {
-        Work::Record(journal, vec![1])
+    fn record(journal: Journal) -> Work<'static> {
+        Work::Record(journal, &[1])
     }
 
-    fn snapshot(journal: Journal) -> Work {
-        Work::Snapshot(journal, vec![0])
+    fn snapshot(journal: Journal) -> Work<'static> {
+        Work::Snapshot(journal, &[0])
     }
 
     /// What becomes of writes that are numbered from `first`.
-    fn write(journals: &mut Journals, first: u64, works: Vec<Work>) -> Vec<String> {
+    fn write(journals: &mut Journals, first: u64, works: Vec<Work<'_>>) -> Vec<String> {
         let mut events = Vec::new();
         journals.write((first..).zip(works), &mut |event| events.push(event)).unwrap();
         let text = events.iter().map(|event| match event {
@@ -250,7 +243,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (own, _) = store::Journal::claim(folder.path(), epoch(1), Durability::Memory).unwrap();
         let mut journals = Journals::new(Some(own), None, Durability::Memory);
-        let large = || Work::Snapshot(Journal::Own, vec![0; store::SNAPSHOT_MAX_BYTES + 1]);
+        let bytes = vec![0; store::SNAPSHOT_MAX_BYTES + 1];
+        let large = || Work::Snapshot(Journal::Own, &bytes);
         let begin = vec![snapshot(Journal::Own), record(Journal::Own)];
         assert_eq!(write(&mut journals, 1, begin), ["Durable(2)"]);
         let works = vec![record(Journal::Own), large(), record(Journal::Own)];

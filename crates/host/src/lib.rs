@@ -105,6 +105,7 @@ mod timer;
 mod turn;
 mod waker;
 mod writer;
+mod writes;
 
 pub use application::{Application, Control, Counts};
 pub use node::{Node, die_with};

@@ -31,7 +31,8 @@ use crate::lines::Lines;
 use crate::network::Network;
 use crate::outbox::Outbox;
 use crate::timer::Timer;
-use crate::writer::{Turn, Writer};
+use crate::writer::Writer;
+use crate::writes::Turn;
 
 /// How many writes, sends and reports may wait for the journals before the node reads no more.
 const WAITING_MAX: usize = 1 << 16;
@@ -106,7 +107,7 @@ impl<'a, A: Application> Loop<'a, A> {
             alarms: Alarms::new(),
             outbox: Outbox::new(),
             own_outbox: Outbox::new(),
-            works: Vec::new(),
+            works: Turn::default(),
             holds_common: false,
             inbox: Vec::new(),
             effects: Vec::new(),

@@ -8,7 +8,8 @@ use store::Contents;
 use super::{Held, Loop};
 use crate::HostError;
 use crate::application::{Application, Request};
-use crate::journals::{Event, Work};
+use crate::journals::Event;
+use crate::writes::Kind;
 
 impl<A: Application> Loop<'_, A> {
     /// Has the machine handle an input and does what it asks for.
@@ -35,14 +36,14 @@ impl<A: Application> Loop<'_, A> {
     fn perform(&mut self, effect: Effect<A::Machine>) -> Result<(), HostError> {
         match effect {
             Effect::Persist { journal, record } => {
-                self.write(journal, &record, Work::Record)?;
+                self.write(journal, &record, Kind::Record(journal))?;
             }
             Effect::Snapshot { journal, snapshot } => {
-                self.write(journal, &snapshot, Work::Snapshot)?;
+                self.write(journal, &snapshot, Kind::Snapshot(journal))?;
             }
             Effect::Claim(epoch) => {
                 self.holds_common = false;
-                self.works.push((self.outbox.write(), Work::Claim(epoch)));
+                self.works.push(self.outbox.write(), Kind::Claim(epoch));
             }
             Effect::Send { to, body, after } => self.leave_in_order(Held::Send(to, body), after),
             Effect::Report { report, after } => self.leave_in_order(Held::Report(report), after),
@@ -56,7 +57,7 @@ impl<A: Application> Loop<'_, A> {
         &mut self,
         journal: Journal,
         value: &T,
-        work: impl FnOnce(Journal, Vec<u8>) -> Work,
+        kind: Kind,
     ) -> Result<(), HostError> {
         match journal {
             Journal::Own if !self.around.has_own_journal => return Ok(()),
@@ -66,13 +67,13 @@ impl<A: Application> Loop<'_, A> {
             }
             _ => {}
         }
-        let bytes = wire::to_bytes(value);
-        let bytes = bytes.map_err(|source| HostError::Record { journal, source })?;
+        let encoded = self.works.encode(value);
+        encoded.map_err(|source| HostError::Record { journal, source })?;
         let write = self.outbox.write();
         if journal == Journal::Own {
             self.own_outbox.follow(write);
         }
-        self.works.push((write, work(journal, bytes)));
+        self.works.push(write, kind);
         Ok(())
     }
 

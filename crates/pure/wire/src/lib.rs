@@ -45,4 +45,4 @@ pub use frame::{
     BODY_MAX_BYTES, FRAME_MAX_BYTES, Frame, HEADER_BYTES, Header, VERSION, decode, encode,
 };
 pub use stream::{READ_MIN_BYTES, STREAM_MAX_BYTES, Stream};
-pub use value::{VALUE_MAX_BYTES, from_bytes, to_bytes};
+pub use value::{VALUE_MAX_BYTES, append_bytes, from_bytes, to_bytes};

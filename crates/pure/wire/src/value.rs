@@ -25,8 +25,18 @@ pub const VALUE_MAX_BYTES: usize = 64 << 20;
 /// If the value takes more than [`VALUE_MAX_BYTES`], or its type cannot be written.
 pub fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
     let mut out = Vec::new();
-    append(value, &mut out, VALUE_MAX_BYTES)?;
+    append_bytes(value, &mut out)?;
     Ok(out)
+}
+
+/// Appends the bytes of a value to `out`, which may hold others already: a journal's records of one
+/// moment in one piece of memory.
+///
+/// # Errors
+/// As with [`to_bytes`]. `out` is then as before.
+pub fn append_bytes<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let start = out.len();
+    append(value, out, VALUE_MAX_BYTES).inspect_err(|_| out.truncate(start))
 }
 
 /// The value that stands in `bytes`, all of which it must take.

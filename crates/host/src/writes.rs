@@ -1,0 +1,95 @@
+//! The writes of one turn, on their way from the loop to the journals.
+
+use machine::{Epoch, Journal};
+use serde::Serialize;
+
+/// A write, as bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Work<'a> {
+    Record(Journal, &'a [u8]),
+    Snapshot(Journal, &'a [u8]),
+    Claim(Epoch),
+}
+
+/// The numbered writes of one turn, with all their bytes in one piece of memory: they are read by
+/// another thread, which would otherwise fetch and free each of them by itself.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    /// The number of each write, what it is, and where its bytes end; they begin where those before
+    /// it end.
+    writes: Vec<(u64, Kind, usize)>,
+    bytes: Vec<u8>,
+}
+
+/// What a write is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    Record(Journal),
+    Snapshot(Journal),
+    Claim(Epoch),
+}
+
+impl Turn {
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// How many writes there are.
+    pub fn len(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// Adds the bytes of the write that is added next.
+    ///
+    /// # Errors
+    /// The value cannot be written; nothing is added then.
+    pub fn encode<T: Serialize>(&mut self, value: &T) -> Result<(), wire::EncodeError> {
+        wire::append_bytes(value, &mut self.bytes)
+    }
+
+    /// Adds a write, with the bytes that were encoded since the last one.
+    pub fn push(&mut self, write: u64, kind: Kind) {
+        self.writes.push((write, kind, self.bytes.len()));
+    }
+
+    /// Forgets all writes and keeps the memory.
+    pub fn clear(&mut self) {
+        self.writes.clear();
+        self.bytes.clear();
+    }
+
+    /// All writes, in order.
+    pub fn writes(&self) -> impl Iterator<Item = (u64, Work<'_>)> {
+        let mut start = 0;
+        self.writes.iter().map(move |&(write, kind, end)| {
+            let bytes = &self.bytes[std::mem::replace(&mut start, end)..end];
+            let work = match kind {
+                Kind::Record(journal) => Work::Record(journal, bytes),
+                Kind::Snapshot(journal) => Work::Snapshot(journal, bytes),
+                Kind::Claim(epoch) => Work::Claim(epoch),
+            };
+            (write, work)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use machine::NodeId;
+
+    use super::*;
+
+    #[test]
+    fn the_writes_of_a_turn_come_back_in_order_each_with_its_bytes() {
+        let mut turn = Turn::default();
+        turn.encode(&1_u8).unwrap();
+        turn.push(7, Kind::Snapshot(Journal::Own));
+        turn.push(8, Kind::Claim(Epoch { counter: 2, node: NodeId(1) }));
+        turn.encode(&"ab").unwrap();
+        turn.push(9, Kind::Record(Journal::Common));
+        let told: Vec<String> = turn.writes().map(|write| format!("{write:?}")).collect();
+        let expected =
+            ["(7, Snapshot(Own, [1]))", "(8, Claim(2.1))", "(9, Record(Common, [2, 97, 98]))"];
+        assert_eq!(told, expected);
+    }
+}
