@@ -195,6 +195,19 @@ fn no_process_outlives_a_runner_that_is_killed_not_even_a_paused_one() {
 }
 
 #[test]
+fn a_market_whose_keeper_is_killed_sells_again_when_its_journal_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["bench", "restart", "--json", "--sales=3000", "--repetitions=2", "--folder"];
+    let output = bazaar().args(arguments).arg(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let figures = summary(&output);
+    for steps in figures["steps_ms"].as_array().unwrap() {
+        assert_eq!(steps["shipped"], 3001, "nothing is lost or sold twice");
+    }
+    assert_eq!(processes_of(folder.path()), BTreeSet::new());
+}
+
+#[test]
 fn a_process_that_ends_by_itself_ends_the_run_with_a_clear_word() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");

@@ -88,18 +88,13 @@ impl Journals {
                 self.apply(write, journal, |target| target.append(bytes))?;
             }
             Work::Snapshot(journal, bytes) => {
-                let mut skipped = false;
-                self.apply(write, journal, |target| match target.snapshot(bytes) {
-                    // The records that it would have replaced say the same.
-                    Err(CommitError::TooLarge { .. }) if target.has_segment() => {
-                        skipped = true;
-                        Ok(())
-                    }
-                    result => result,
-                })?;
-                if skipped {
-                    tell(Event::Skipped);
-                }
+                self.snapshot(write, journal, tell, |target| target.snapshot(bytes))?;
+            }
+            Work::TooLarge(journal, limit_bytes) => {
+                let (what, limit_bytes) = ("snapshot", limit_bytes as u64);
+                let error =
+                    CommitError::TooLarge { what, size_bytes: limit_bytes + 1, limit_bytes };
+                self.snapshot(write, journal, tell, |_| Err(error))?;
             }
             Work::Claim(epoch) => {
                 self.commit(tell)?;
@@ -107,6 +102,29 @@ impl Journals {
             }
         }
         self.last_write = write;
+        Ok(())
+    }
+
+    /// Takes a snapshot, or goes on without one that is too large: the records that it would have
+    /// replaced say the same.
+    fn snapshot(
+        &mut self,
+        write: u64,
+        journal: Journal,
+        tell: &mut dyn FnMut(Event),
+        change: impl FnOnce(&mut dyn Log) -> Result<(), CommitError>,
+    ) -> Result<(), HostError> {
+        let mut skipped = false;
+        self.apply(write, journal, |target| match change(target) {
+            Err(CommitError::TooLarge { .. }) if target.has_segment() => {
+                skipped = true;
+                Ok(())
+            }
+            result => result,
+        })?;
+        if skipped {
+            tell(Event::Skipped);
+        }
         Ok(())
     }
 
@@ -243,12 +261,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (own, _) = store::Journal::claim(folder.path(), epoch(1), Durability::Memory).unwrap();
         let mut journals = Journals::new(Some(own), None, Durability::Memory);
-        let bytes = vec![0; store::SNAPSHOT_MAX_BYTES + 1];
-        let large = || Work::Snapshot(Journal::Own, &bytes);
+        let limit = store::SNAPSHOT_MAX_BYTES;
+        let too_large = || Work::TooLarge(Journal::Own, limit);
+        let first = journals.write([(1, too_large())], &mut |_| {});
+        assert!(matches!(first, Err(HostError::Journal { .. })), "a journal begins with one");
         let begin = vec![snapshot(Journal::Own), record(Journal::Own)];
         assert_eq!(write(&mut journals, 1, begin), ["Durable(2)"]);
-        let works = vec![record(Journal::Own), large(), record(Journal::Own)];
-        assert_eq!(write(&mut journals, 3, works), ["Skipped", "Durable(5)"]);
+        let bytes = vec![0; limit + 1];
+        let large = Work::Snapshot(Journal::Own, &bytes);
+        let works = vec![record(Journal::Own), too_large(), large, record(Journal::Own)];
+        assert_eq!(write(&mut journals, 3, works), ["Skipped", "Skipped", "Durable(6)"]);
         assert_eq!(store::read(folder.path()).unwrap().unwrap().records.len(), 3);
     }
 

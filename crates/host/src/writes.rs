@@ -8,6 +8,8 @@ use serde::Serialize;
 pub(crate) enum Work<'a> {
     Record(Journal, &'a [u8]),
     Snapshot(Journal, &'a [u8]),
+    /// A snapshot that is larger than so many bytes, the most that can be written.
+    TooLarge(Journal, usize),
     Claim(Epoch),
 }
 
@@ -26,6 +28,7 @@ pub(crate) struct Turn {
 pub(crate) enum Kind {
     Record(Journal),
     Snapshot(Journal),
+    TooLarge(Journal, usize),
     Claim(Epoch),
 }
 
@@ -66,6 +69,7 @@ impl Turn {
             let work = match kind {
                 Kind::Record(journal) => Work::Record(journal, bytes),
                 Kind::Snapshot(journal) => Work::Snapshot(journal, bytes),
+                Kind::TooLarge(journal, limit_bytes) => Work::TooLarge(journal, limit_bytes),
                 Kind::Claim(epoch) => Work::Claim(epoch),
             };
             (write, work)

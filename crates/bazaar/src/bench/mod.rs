@@ -5,6 +5,7 @@ mod failover;
 mod multicast;
 mod orders;
 mod sales;
+mod restart;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ pub enum BenchVerb {
     Failover(failover::FailoverArgs),
     /// The orders of multicast beside each other as the group grows, simulated
     Orders(orders::OrdersArgs),
+    /// From the SIGKILL of a market's keeper to its next sale, with a long journal to read
+    Restart(restart::RestartArgs),
     /// What a group delivers: messages a second, latency, and what failures and overload cost
     Multicast(multicast::MulticastArgs),
     /// What one trader sells a second to many clients, durable before the answer
@@ -57,6 +60,14 @@ pub enum BenchVerb {
         #[arg(long)]
         port: Option<u16>,
     },
+    /// Keeps a market; `bench restart` starts these
+    #[command(hide = true)]
+    Keeper {
+        /// How many sales it makes first
+        sales: u64,
+        /// Where its journal is
+        place: std::path::PathBuf,
+    },
     /// Keeps one core busy; `bench multicast --busy` starts these
     #[command(hide = true)]
     Busy {
@@ -84,6 +95,9 @@ pub fn command(verb: &BenchVerb) -> anyhow::Result<ExitCode> {
         BenchVerb::Sales(args) => sales::command(args),
         BenchVerb::Generator { task } => {
             sales::run_generator(task)?;
+        BenchVerb::Restart(args) => restart::command(args),
+        BenchVerb::Keeper { sales, place } => {
+            restart::keep(place, *sales)?;
             Ok(ExitCode::SUCCESS)
         }
         BenchVerb::Member { settings } => {

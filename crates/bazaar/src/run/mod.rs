@@ -17,7 +17,7 @@ use view::Verdict;
 
 use crate::exit;
 use crate::scenario::{Scenario, ScenarioError};
-pub use outcome::{Outcome, market, read};
+pub use outcome::{Outcome, market, market_of, read};
 pub use processes::Processes;
 
 /// How long the processes have to answer what is under way when the time is over.

@@ -11,6 +11,7 @@ use judge::{Judgement, RunFiles};
 use machine::NodeId;
 use market::Kernel;
 use peer::{Record, Snapshot};
+use store::Contents;
 use view::lines::Tail;
 use view::topology::{self, Topology};
 use view::{Event, Facts, Summary, history};
@@ -99,7 +100,14 @@ pub fn read(directory: &Path) -> anyhow::Result<RunFiles> {
 pub fn market(directory: &Path) -> anyhow::Result<Option<Kernel>> {
     let place = places::market(directory);
     let contents = store::read(&place).context("cannot read the market's journal")?;
-    let Some(contents) = contents else { return Ok(None) };
+    contents.map_or(Ok(None), |contents| market_of(contents, &place))
+}
+
+/// The market that stands in the journal at `place`; none if nothing was ever written there.
+///
+/// # Errors
+/// The journal is not one of a market.
+pub fn market_of(contents: Contents, place: &Path) -> anyhow::Result<Option<Kernel>> {
     let Some(bytes) = contents.snapshot else { return Ok(None) };
     let not_ours = || format!("{} does not hold a market", place.display());
     let mut kernel = match wire::from_bytes(&bytes).with_context(not_ours)? {

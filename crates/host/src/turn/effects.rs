@@ -4,6 +4,7 @@ use machine::{After, Context, Effect, Epoch, Input, Instant, Journal, Machine};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::Contents;
+use wire::EncodeError;
 
 use super::{Held, Loop};
 use crate::HostError;
@@ -39,7 +40,15 @@ impl<A: Application> Loop<'_, A> {
                 self.write(journal, &record, Kind::Record(journal))?;
             }
             Effect::Snapshot { journal, snapshot } => {
-                self.write(journal, &snapshot, Kind::Snapshot(journal))?;
+                match self.write(journal, &snapshot, Kind::Snapshot(journal)) {
+                    Err(HostError::Record {
+                        source: EncodeError::TooLarge { limit_bytes },
+                        ..
+                    }) => {
+                        self.works.push(self.outbox.write(), Kind::TooLarge(journal, limit_bytes));
+                    }
+                    written => written?,
+                }
             }
             Effect::Claim(epoch) => {
                 self.holds_common = false;

@@ -8,10 +8,10 @@ use crate::{DecodeError, EncodeError};
 
 /// How long a value without a frame may be.
 ///
-/// The largest is a market's snapshot: some hundred bytes an order for as many orders as clients may
-/// still ask about. This holds several hundred thousand of them, and what a false one can make
-/// the reader do stays in bounds.
-pub const VALUE_MAX_BYTES: usize = 64 << 20;
+/// The largest is a market's snapshot: some hundred bytes a lot, an account or an answer that a
+/// client may still ask for. This holds several million of them, and what a false one can make the
+/// reader do stays in bounds.
+pub const VALUE_MAX_BYTES: usize = 1 << 30;
 
 /// The bytes of a value, for a journal.
 ///
