@@ -95,6 +95,8 @@ pub fn command(verb: &BenchVerb) -> anyhow::Result<ExitCode> {
         BenchVerb::Sales(args) => sales::command(args),
         BenchVerb::Generator { task } => {
             sales::run_generator(task)?;
+            Ok(ExitCode::SUCCESS)
+        }
         BenchVerb::Restart(args) => restart::command(args),
         BenchVerb::Keeper { sales, place } => {
             restart::keep(place, *sales)?;
