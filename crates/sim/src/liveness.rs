@@ -34,6 +34,11 @@ pub(crate) fn phase(market: &mut MarketWorld) {
     let quiet = market.world.now() + QUIET;
     until(market, quiet, |_| false);
     until(market, quiet + DONE_WITHIN, |market| market.trader().is_some());
+    let now = market.world.now();
+    let peers: Vec<_> = market.peers().map(|(node, peer)| (node, peer.clone())).collect();
+    for (node, peer) in peers {
+        market.watch.is_settled(now, peer::party(node), &peer);
+    }
     finish(market);
 }
 

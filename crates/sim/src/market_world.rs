@@ -8,7 +8,7 @@ use machine::{Incarnation, Instant, Machine, NodeId, Random};
 use peer::{Node, Peer};
 
 use crate::engine::{Network, World};
-use crate::invariants::Watch;
+use crate::invariants::{Settled, Watch};
 use crate::peers::{founding, settings};
 use crate::run::Options;
 use crate::swarm::{CALM_AT_FIRST, Fault, Planned, Swarm};
@@ -72,7 +72,12 @@ impl MarketWorld {
             }
             Node::Peer(Box::new(peer))
         };
+        let (snapshot, records) = self.world.own_journal(node);
+        let settled = Settled::read(snapshot, records);
         self.world.start(node, machine, &mut self.watch);
+        if let Some(peer) = self.world.machine(node).and_then(Node::peer) {
+            self.watch.came_back(self.world.now(), peer::party(node), &settled, peer);
+        }
     }
 
     pub fn safety_phase(&mut self) {

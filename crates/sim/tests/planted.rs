@@ -1,4 +1,4 @@
-//! The checkers are checked: each of three known bugs is found within a thousand seeds.
+//! The checkers are checked: each of the known bugs is found within a thousand seeds.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
 #![cfg(feature = "planted")]
@@ -23,6 +23,12 @@ fn two_leaders_without_the_fence_are_found() {
 #[test]
 fn a_confirmed_sale_that_was_not_journaled_is_found() {
     assert_eq!(found(Planted::UnjournaledSale), "every confirmed answer survives");
+}
+
+#[test]
+fn a_peer_that_comes_back_without_its_history_is_found() {
+    let lost = "no request is lost in silence, and none is counted twice";
+    assert_eq!(found(Planted::Amnesia), lost);
 }
 
 #[test]

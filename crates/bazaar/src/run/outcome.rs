@@ -119,7 +119,7 @@ pub fn market_of(contents: Contents, place: &Path) -> anyhow::Result<Option<Kern
             Record::Entry(entry) => {
                 kernel.apply(&entry);
             }
-            Record::Promised(_) => anyhow::bail!(not_ours()),
+            _ => anyhow::bail!(not_ours()),
         }
     }
     Ok(Some(kernel))

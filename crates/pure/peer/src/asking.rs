@@ -6,7 +6,7 @@ use market::{Command, Outcome, Request, RequestId};
 use crate::buyer::Next;
 use crate::client::Resolution;
 use crate::event::{Operation, What};
-use crate::message::{Body, Message, Sale, Standing, Trade};
+use crate::message::{Body, Message, Record, Sale, Standing, Trade};
 use crate::party;
 use crate::peer::{Alarm, Cx, Peer};
 use crate::queue::Queued;
@@ -19,8 +19,7 @@ impl Peer {
         if !self.may_act() {
             return;
         }
-        if self.role.sells && !self.has_stocked_up {
-            self.has_stocked_up = true;
+        if self.role.sells && !self.seller.has_stocked_up() {
             let command = self.seller.stock_up(self.reading(), cx.random);
             self.submit(command, cx);
         }
@@ -40,7 +39,7 @@ impl Peer {
 
     /// What a seller does now and then: gains goods, considers a deposit, asks where it stands.
     pub(crate) fn tend_stall(&mut self, alarm: Alarm, cx: &mut Cx<'_>) {
-        let is_open = self.role.sells && self.has_stocked_up && self.may_act();
+        let is_open = self.role.sells && self.seller.has_stocked_up() && self.may_act();
         let (stamp, settings) = (self.reading(), self.seller.settings());
         let (every, command) = match alarm {
             Alarm::Accrue if is_open => (settings.accrue_every, self.seller.accrue(stamp)),
@@ -64,7 +63,7 @@ impl Peer {
             let value = crate::client::QUEUE_MAX as u64;
             self.report(What::Overflow { limit: "client queue".into(), value }, cx);
             // It was never asked: whoever wanted it goes on as after any other failure.
-            self.go_on(&command, None, cx);
+            self.conclude(&command, None, cx);
         }
         self.send_fresh(cx);
     }
@@ -72,16 +71,26 @@ impl Peer {
     fn send_fresh(&mut self, cx: &mut Cx<'_>) {
         while let Some(request) = self.client.fresh() {
             if matches!(request.command, Command::Buy(_)) {
-                self.announce(&request, cx);
+                self.ordering.ask(request.id);
             }
             if request.command != Command::Open {
-                let operation = Operation::from(&request.command);
-                let (request, stamp) = (request.id, self.ordering.stamp(request.id).cloned());
-                self.report(What::Asked { request, operation, stamp }, cx);
+                let RequestId { client, number } = request.id;
+                let (life, command, clock) =
+                    (client.life, request.command.clone(), self.clock.clone());
+                let stamp = self.ordering.stamp(request.id).cloned();
+                self.note(Record::Asked { life, number, command, clock, stamp }, cx);
+                self.report_asked(request.id, &request.command, cx);
+                self.announce(request.id, cx);
             }
             self.route(request, cx);
             cx.set(Alarm::Resend, self.settings.resend);
         }
+    }
+
+    pub(crate) fn report_asked(&mut self, request: RequestId, command: &Command, cx: &mut Cx<'_>) {
+        let operation = Operation::from(command);
+        let stamp = self.ordering.stamp(request).cloned();
+        self.report(What::Asked { request, operation, stamp }, cx);
     }
 
     /// Sends all that is under way, to whoever leads now.
@@ -106,21 +115,28 @@ impl Peer {
     }
 
     fn answered(&mut self, id: RequestId, outcome: Outcome, cx: &mut Cx<'_>) {
-        for resolution in self.client.answered(id, outcome, cx.now) {
+        let resolutions = self.client.answered(id, outcome, cx.now);
+        if resolutions.iter().any(|of| matches!(of, Resolution::InDoubt { .. })) {
+            self.note(Record::SessionLost, cx);
+        }
+        for resolution in resolutions {
             match resolution {
                 Resolution::Answered { id, command, outcome, took } => {
                     self.ordering.resolved(id);
                     let operation = Operation::from(&command);
                     let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
                     let known = outcome.clone();
+                    let next = self.digest(&command, Some(&outcome), cx);
+                    let buyer = self.buyer.memory().clone();
+                    self.note(Record::Answered { number: id.number, buyer }, cx);
                     self.report(What::Answered { request: id, operation, outcome, took_ns }, cx);
-                    self.go_on(&command, Some(&known), cx);
+                    self.go_on(&command, Some(&known), next, cx);
                 }
                 Resolution::InDoubt { id, command } => {
                     self.ordering.resolved(id);
                     let operation = Operation::from(&command);
                     self.report(What::Abandoned { request: id, operation }, cx);
-                    self.go_on(&command, None, cx);
+                    self.conclude(&command, None, cx);
                 }
             }
         }
@@ -130,15 +146,38 @@ impl Peer {
         }
     }
 
-    fn go_on(&mut self, command: &Command, outcome: Option<&Outcome>, cx: &mut Cx<'_>) {
+    fn conclude(&mut self, command: &Command, outcome: Option<&Outcome>, cx: &mut Cx<'_>) {
+        let next = self.digest(command, outcome, cx);
+        self.go_on(command, outcome, next, cx);
+    }
+
+    /// What the buyer makes of an answer: part of what it remembers.
+    fn digest(
+        &mut self,
+        command: &Command,
+        outcome: Option<&Outcome>,
+        cx: &mut Cx<'_>,
+    ) -> Option<Next> {
+        let Command::Buy(order) = command else { return None };
+        Some(self.buyer.answered(order, outcome, cx.random))
+    }
+
+    /// What the peer does after an answer.
+    fn go_on(
+        &mut self,
+        command: &Command,
+        outcome: Option<&Outcome>,
+        next: Option<Next>,
+        cx: &mut Cx<'_>,
+    ) {
         match command {
-            Command::Buy(order) => {
+            Command::Buy(_) => {
                 self.buying = false;
-                match self.buyer.answered(order, outcome, cx.random) {
-                    Next::Buy => self.buy(cx),
-                    Next::Think(time) if time.is_zero() => self.buy(cx),
-                    Next::Think(time) => cx.set(Alarm::Think, time),
-                    Next::Stop => self.role = Role { buys: false, ..self.role },
+                match next {
+                    Some(Next::Buy) => self.buy(cx),
+                    Some(Next::Think(time)) if time.is_zero() => self.buy(cx),
+                    Some(Next::Think(time)) => cx.set(Alarm::Think, time),
+                    Some(Next::Stop) | None => self.role = Role { buys: false, ..self.role },
                 }
             }
             Command::Deposit(offer) => {

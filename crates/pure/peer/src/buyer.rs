@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use machine::Random;
 use market::{Command, Good, Order, Outcome, Refusal};
+use serde::{Deserialize, Serialize};
 
 use crate::settings::BuyerSettings;
 
@@ -19,25 +20,53 @@ pub enum Next {
     Stop,
 }
 
+/// What of a buyer outlives a crash.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// How much it has bought: orders, not units.
+    pub purchases: u64,
+    /// What it looks for; none if any good will do.
+    pub wanted: Option<Good>,
+}
+
 /// A buyer's wishes.
 #[derive(Debug, Clone)]
 pub struct Buyer {
     settings: BuyerSettings,
     goods: Vec<Good>,
-    /// What it looks for; none once that was not to be had and another one is to be chosen.
-    wanted: Option<Good>,
-    purchases: u64,
+    memory: Memory,
 }
 
 impl Buyer {
     /// A buyer that has bought nothing yet of `goods`.
     pub fn new(settings: BuyerSettings, goods: Vec<Good>) -> Self {
-        Self { settings, goods, wanted: None, purchases: 0 }
+        Self { settings, goods, memory: Memory::default() }
+    }
+
+    /// What a later life needs to go on as this buyer.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Goes on from what an earlier life had on record.
+    pub fn restore(&mut self, memory: Memory) {
+        self.memory = memory;
+    }
+
+    /// An earlier life asked for what it wanted.
+    pub fn replay_asked(&mut self) {
+        self.memory.wanted = None;
+    }
+
+    /// Whether it has bought all that it wants.
+    pub fn is_done(&self) -> bool {
+        let wanted = self.settings.purchases;
+        wanted != 0 && self.memory.purchases >= wanted
     }
 
     /// The next purchase; none if there is nothing to be bought at all.
     pub fn wish(&mut self, random: &mut Random) -> Option<Command> {
-        let good = match self.wanted.take() {
+        let good = match self.memory.wanted.take() {
             Some(good) => good,
             None => random.pick(&self.goods)?.clone(),
         };
@@ -63,8 +92,8 @@ impl Buyer {
     ) -> Next {
         match outcome {
             Some(Outcome::Bought(_)) => {
-                self.purchases += 1;
-                if self.settings.purchases != 0 && self.purchases >= self.settings.purchases {
+                self.memory.purchases += 1;
+                if self.is_done() {
                     return Next::Stop;
                 }
                 if let Some(pause) = self.settings.pause
@@ -78,7 +107,7 @@ impl Buyer {
                 }
             }
             Some(Outcome::Refused(Refusal::OutOfStock { .. } | Refusal::NotSoldHere)) => {
-                self.wanted = self.another_than(&order.good, random);
+                self.memory.wanted = self.another_than(&order.good, random);
             }
             Some(_) | None => {}
         }

@@ -7,13 +7,16 @@
 //!                 └── UnknownSession ┘   the session expired: what was under way is in doubt
 //! ```
 //!
-//! A value: its owner sends what [`Client::fresh`] and [`Client::unanswered`] give.
+//! A value: its owner sends what [`Client::fresh`] and [`Client::unanswered`] give, when the number
+//! of a fresh request is on record. From that record ([`Memory`]) a later life of the node goes on
+//! with the session of the one before, and sends what was under way again under the same numbers.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use machine::{Incarnation, Instant};
 use market::{ClientId, Command, Outcome, Party, Refusal, Request, RequestId};
+use serde::{Deserialize, Serialize};
 
 /// How many requests may be under way: as many answers does the market keep for the client.
 pub const WINDOW_MAX: usize = 16;
@@ -52,6 +55,17 @@ pub enum Resolution {
     },
 }
 
+/// What outlives a crash: the session, and what is under way in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// The session; 0 if there was none yet.
+    pub life: u64,
+    /// The number of the next request.
+    pub next: u64,
+    /// What is under way, by number.
+    pub pending: BTreeMap<u64, Command>,
+}
+
 /// The state of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Session {
@@ -71,16 +85,68 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that has asked for nothing yet, in the life `incarnation` of `party`.
-    pub fn new(party: Party, incarnation: Incarnation) -> Self {
-        let life = incarnation.0.saturating_mul(SESSIONS_PER_LIFE);
+    /// A client that has asked for nothing yet, of `party`, before [`Client::begin`].
+    pub fn new(party: Party) -> Self {
         Self {
-            id: ClientId { party, life },
+            id: ClientId { party, life: 0 },
             session: Session::Closed,
             next: 1,
             pending: BTreeMap::new(),
             queue: VecDeque::new(),
         }
+    }
+
+    /// What a later life needs to go on as this client.
+    pub fn memory(&self) -> Memory {
+        let pending = self.pending.iter();
+        let pending = pending.map(|(&number, pending)| (number, pending.command.clone()));
+        Memory { life: self.id.life, next: self.next, pending: pending.collect() }
+    }
+
+    /// Goes on from what an earlier life had on record.
+    pub fn restore(&mut self, memory: Memory) {
+        (self.id.life, self.next) = (memory.life, memory.next.max(1));
+        self.pending.clear();
+        for (number, command) in memory.pending {
+            self.pending.insert(number, Pending { command, since: Instant::ZERO });
+        }
+    }
+
+    /// An earlier life asked for this in its session `life`.
+    pub fn replay_asked(&mut self, life: u64, number: u64, command: Command) {
+        self.id.life = life;
+        self.next = number.saturating_add(1);
+        self.pending.insert(number, Pending { command, since: Instant::ZERO });
+    }
+
+    /// An earlier life had its answer to this; what it was, if it was under way.
+    pub fn replay_answered(&mut self, number: u64) -> Option<RequestId> {
+        let client = self.id;
+        self.pending.remove(&number).map(|_| RequestId { client, number })
+    }
+
+    /// An earlier life was told that its session is gone.
+    pub fn replay_lost(&mut self) {
+        self.session = Session::Open;
+        self.reopen();
+    }
+
+    /// Begins the life `incarnation`. A session in which something is under way is open; one in
+    /// which nothing is may have expired meanwhile, so it is opened again before it is used.
+    pub fn begin(&mut self, incarnation: Incarnation, now: Instant) {
+        if self.id.life == 0 {
+            self.id.life = incarnation.0.saturating_mul(SESSIONS_PER_LIFE);
+        }
+        self.pending.values_mut().for_each(|pending| pending.since = now);
+        let is_idle = self.pending.is_empty();
+        self.session = if is_idle { Session::Closed } else { Session::Open };
+    }
+
+    /// All that was asked for and is not answered.
+    pub fn pending(&self) -> impl Iterator<Item = (RequestId, &Command)> {
+        let client = self.id;
+        let pending = self.pending.iter();
+        pending.map(move |(&number, pending)| (RequestId { client, number }, &pending.command))
     }
 
     /// Whether anything is under way or waits.
@@ -194,7 +260,8 @@ mod tests {
     }
 
     fn open_client() -> Client {
-        let mut client = Client::new(Party(1), Incarnation(1));
+        let mut client = Client::new(Party(1));
+        client.begin(Incarnation(1), Instant::ZERO);
         assert!(client.submit(buy(), Instant::ZERO));
         let open = client.fresh().unwrap();
         assert_eq!(open.command, Command::Open);
@@ -219,6 +286,43 @@ mod tests {
         assert!(!client.is_busy());
         client.submit(buy(), Instant::ZERO);
         assert_eq!(client.fresh().unwrap().answered_below, 2);
+    }
+
+    #[test]
+    fn a_later_life_sends_what_was_under_way_again_under_the_same_number() {
+        let mut client = open_client();
+        let request = client.fresh().unwrap();
+        let mut later = Client::new(Party(1));
+        later.restore(client.memory());
+        later.begin(Incarnation(2), Instant::from_nanos(3));
+        assert_eq!(later.unanswered(), std::slice::from_ref(&request));
+        let outcome = Outcome::Refused(Refusal::NotSoldHere);
+        let resolved = later.answered(request.id, outcome, Instant::from_nanos(5));
+        assert!(
+            matches!(&resolved[..], [Resolution::Answered { took, .. }] if took.as_nanos() == 2)
+        );
+        // Record by record it is the same.
+        let mut replayed = Client::new(Party(1));
+        replayed.replay_asked(request.id.client.life, 1, request.command);
+        assert_eq!(replayed.memory(), client.memory());
+        replayed.replay_answered(1);
+        assert_eq!(replayed.memory(), later.memory());
+    }
+
+    #[test]
+    fn a_later_life_opens_an_idle_session_again_and_takes_another_one_if_it_is_gone() {
+        let mut client = Client::new(Party(1));
+        client.restore(Memory { life: 7, next: 4, pending: BTreeMap::new() });
+        client.begin(Incarnation(2), Instant::ZERO);
+        client.submit(buy(), Instant::ZERO);
+        let open = client.fresh().unwrap();
+        assert_eq!((open.id.client.life, &open.command), (7, &Command::Open));
+        let mut other = client.clone();
+        client.answered(open.id, Outcome::Opened, Instant::ZERO);
+        assert_eq!(client.fresh().unwrap().id.number, 4, "no number is given twice");
+        let gone = Outcome::Refused(Refusal::LifeOver { highest: 7 });
+        assert!(other.answered(open.id, gone, Instant::ZERO).is_empty(), "nothing is in doubt");
+        assert_eq!(other.fresh().unwrap().id.client.life, 8);
     }
 
     #[test]

@@ -4,8 +4,11 @@ use clocks::{Stamp, VectorClock};
 use groupcast::fence::majority::Promised;
 use groupcast::{leadership, membership};
 use machine::{Epoch, Incarnation};
-use market::{Entry, Good, Kernel, Money, Outcome, Request, RequestId};
+use market::{Command, Entry, Good, Kernel, Money, Outcome, Request, RequestId};
 use serde::{Deserialize, Serialize};
+
+use crate::settings::Role;
+use crate::{buyer, client, ordering};
 
 /// Peer to peer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +101,30 @@ pub enum Record {
     Promised(Promised),
     /// The common one: a command that the trader applied.
     Entry(Entry),
+    /// Its own: a request that it is about to send.
+    Asked {
+        /// The session.
+        life: u64,
+        /// The request's number in it.
+        number: u64,
+        /// What it asks for.
+        command: Command,
+        /// The peer's clock then, where the market keeps vector clocks.
+        clock: Option<VectorClock>,
+        /// The purchase's place in the order of service, where the market keeps a clock.
+        stamp: Option<Stamp>,
+    },
+    /// Its own: a request was answered.
+    Answered {
+        /// The request's number in its session.
+        number: u64,
+        /// What the buyer remembers from then on.
+        buyer: buyer::Memory,
+    },
+    /// Its own: its session is gone, and what was under way in it is in doubt.
+    SessionLost,
+    /// Its own: what it became by chance.
+    Role(Role),
 }
 
 /// A snapshot of either of a peer's journals.
@@ -116,4 +143,32 @@ pub struct Own {
     pub incarnation: Incarnation,
     /// The highest epoch that it promised.
     pub promised: Promised,
+    /// Its session with the market, and what is under way.
+    pub client: client::Memory,
+    /// What it has bought.
+    pub buyer: buyer::Memory,
+    /// What it last brought, and the price of a unit.
+    pub seller: Option<(Good, Money)>,
+    /// What it became by chance; none if it is what the settings say.
+    pub role: Option<Role>,
+    /// Its clock, where the market keeps vector clocks.
+    pub clock: Option<VectorClock>,
+    /// What it knows of purchases, where the market keeps a clock.
+    pub ordering: ordering::Memory,
+}
+
+impl Own {
+    /// A peer that has done nothing yet.
+    pub fn first(promised: Promised) -> Self {
+        Self {
+            incarnation: Incarnation::default(),
+            promised,
+            client: client::Memory::default(),
+            buyer: buyer::Memory::default(),
+            seller: None,
+            role: None,
+            clock: None,
+            ordering: ordering::Memory::default(),
+        }
+    }
 }

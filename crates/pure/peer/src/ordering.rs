@@ -22,8 +22,18 @@ use std::collections::BTreeMap;
 use clocks::{LamportClock, Stamp, VectorClock};
 use machine::NodeId;
 use market::RequestId;
+use serde::{Deserialize, Serialize};
 
 use crate::settings::OrderPolicy;
+
+/// What of it outlives a crash.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// The clock as it stood.
+    pub clock: Option<Stamp>,
+    /// Stamps of purchases that are not answered.
+    pub unanswered: BTreeMap<RequestId, Stamp>,
+}
 
 /// What a peer knows of purchases, its own and others'.
 #[derive(Debug, Clone)]
@@ -43,6 +53,30 @@ impl Ordering {
             OrderPolicy::Vector(_) => Some(Stamp::Vector(VectorClock::new())),
         };
         Self { me, clock, unanswered: BTreeMap::new() }
+    }
+
+    /// What a later life needs to give each purchase the same stamp again.
+    pub fn memory(&self) -> Memory {
+        Memory { clock: self.clock.clone(), unanswered: self.unanswered.clone() }
+    }
+
+    /// Goes on from what an earlier life had on record.
+    pub fn restore(&mut self, memory: Memory) {
+        if let (Some(_), Some(clock)) = (&self.clock, memory.clock) {
+            self.witness(&clock);
+            self.unanswered = memory.unanswered;
+        }
+    }
+
+    /// An earlier life asked for this.
+    pub fn replay_asked(&mut self, id: RequestId, stamp: Stamp) {
+        self.witness(&stamp);
+        self.unanswered.insert(id, stamp);
+    }
+
+    /// An earlier life was told that its session is gone.
+    pub fn replay_lost(&mut self) {
+        self.unanswered.clear();
     }
 
     /// The clock as it stands, if the market keeps one.

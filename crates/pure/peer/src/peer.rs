@@ -5,9 +5,8 @@ use clocks::{Stamp, VectorClock};
 use groupcast::fence::majority::Promised;
 use groupcast::leadership::{self, Leadership};
 use groupcast::membership::{self, Member};
-use machine::{
-    After, Context, Epoch, Holds, Incarnation, Input, Instant, Journal, Machine, Never, NodeId,
-};
+use machine::{After, Context, Epoch, Holds, Incarnation, Input, Instant, Machine, Never, NodeId};
+use market::RequestId;
 
 use crate::buyer::Buyer;
 use crate::client::Client;
@@ -26,6 +25,8 @@ pub struct Peer {
     pub(crate) me: NodeId,
     pub(crate) incarnation: Incarnation,
     pub(crate) role: Role,
+    /// What it became by chance when it led no more.
+    pub(crate) role_by_chance: Option<Role>,
     /// What happened before what, of all that peers say to each other; travels in each message.
     pub(crate) clock: Option<VectorClock>,
     /// What was asked for before what.
@@ -40,9 +41,12 @@ pub struct Peer {
     /// Whether the buyer has a purchase under way.
     pub(crate) buying: bool,
     pub(crate) seller: Seller,
-    pub(crate) has_stocked_up: bool,
     pub(crate) is_winding_down: bool,
     pub(crate) trader: Trader,
+    /// How many records stand behind the last snapshot of its own journal.
+    pub(crate) own_records: u32,
+    #[cfg(feature = "planted")]
+    pub(crate) has_amnesia: bool,
 }
 
 /// From the layer above.
@@ -115,6 +119,8 @@ pub enum Planted {
     UnjournaledSale,
     /// A repeated request is applied twice.
     ForgetfulSessions,
+    /// A peer that comes back remembers its promise and nothing else.
+    Amnesia,
 }
 
 impl Peer {
@@ -126,19 +132,22 @@ impl Peer {
             me,
             incarnation,
             role: settings.role,
+            role_by_chance: None,
             clock: matches!(settings.trader.order, OrderPolicy::Vector(_)).then(VectorClock::new),
             ordering: Ordering::new(me, settings.trader.order),
             presence: Presence::new(settings.membership.directory),
             asks_again: false,
             member: Member::new(settings.membership.clone()),
             leadership: Leadership::new(settings.leadership.clone()),
-            client: Client::new(crate::party(me), incarnation),
+            client: Client::new(crate::party(me)),
             buyer: Buyer::new(settings.buyer.clone(), settings.goods.clone()),
             buying: false,
             seller: Seller::new(settings.seller.clone(), settings.goods.clone()),
-            has_stocked_up: false,
             is_winding_down: false,
             trader: Trader::new(settings.trader.clone()),
+            own_records: 0,
+            #[cfg(feature = "planted")]
+            has_amnesia: false,
             settings,
         }
     }
@@ -149,6 +158,7 @@ impl Peer {
         match bug {
             Planted::NoFence => self.leadership.plant_no_fence(),
             Planted::UnjournaledSale | Planted::ForgetfulSessions => self.trader.plant(bug),
+            Planted::Amnesia => self.has_amnesia = true,
         }
     }
 
@@ -170,6 +180,16 @@ impl Peer {
     /// Whether this peer buys while another one leads.
     pub fn is_buyer(&self) -> bool {
         self.role.buys
+    }
+
+    /// What this peer asked for and has no answer to.
+    pub fn pending(&self) -> impl Iterator<Item = RequestId> {
+        self.client.pending().map(|(id, _)| id)
+    }
+
+    /// How often this peer has bought, in all of its lives.
+    pub fn purchases(&self) -> u64 {
+        self.buyer.memory().purchases
     }
 
     /// Whether a request of this peer is under way or waits.
@@ -200,37 +220,9 @@ impl Peer {
         cx.report(Report { at: cx.now, clock: self.reading(), what });
     }
 
-    fn own(&self) -> Own {
-        Own { incarnation: self.incarnation, promised: self.leadership.promised() }
-    }
-
-    fn restore(&mut self, snapshot: Snapshot, cx: &mut Cx<'_>) {
-        match snapshot {
-            Snapshot::Own(Own { incarnation, promised }) => {
-                self.incarnation = incarnation;
-                let journal = Journal::Own;
-                self.lead_input(Input::Restore { journal, snapshot: promised }, cx);
-            }
-            Snapshot::Market(kernel) => self.trader.restore(*kernel),
-        }
-    }
-
-    fn replay(&mut self, record: Record, cx: &mut Cx<'_>) {
-        match record {
-            Record::Promised(record) => {
-                self.lead_input(Input::Replay { journal: Journal::Own, record }, cx);
-            }
-            Record::Entry(entry) => self.trader.replay(&entry),
-        }
-    }
-
     fn start(&mut self, cx: &mut Cx<'_>) {
-        self.incarnation = self.incarnation.next();
-        cx.snapshot(Journal::Own, Snapshot::Own(self.own()));
-        self.client = Client::new(crate::party(self.me), self.incarnation);
-        let (incarnation, role) = (self.incarnation, self.role.name().to_owned());
-        self.report(What::Started { incarnation, role }, cx);
-        self.member.begin(incarnation);
+        self.resume(cx);
+        self.member.begin(self.incarnation);
         self.member_input(Input::Start, cx);
         self.lead_input(Input::Start, cx);
         let seller = self.seller.settings();
@@ -384,7 +376,7 @@ impl Holds<Leadership> for Peer {
     }
     /// Leadership writes no snapshots itself; a promise alone is a snapshot of a first life.
     fn snapshot(inner: Promised) -> Snapshot {
-        Snapshot::Own(Own { incarnation: Incarnation::default(), promised: inner })
+        Snapshot::Own(Own::first(inner))
     }
     fn alarm(inner: leadership::Alarm) -> Alarm {
         Alarm::Leadership(inner)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clocks::Stamp;
 use machine::NodeId;
-use market::Request;
+use market::{Request, RequestId};
 
 use crate::event::What;
 use crate::message::Body;
@@ -14,9 +14,9 @@ use crate::queue::Queued;
 
 /// The buyer's side.
 impl Peer {
-    /// Stamps a purchase and tells all but the trader of it.
-    pub(crate) fn announce(&mut self, request: &Request, cx: &mut Cx<'_>) {
-        let Some(stamp) = self.ordering.ask(request.id) else { return };
+    /// Tells all but the trader of a purchase, if it has a stamp.
+    pub(crate) fn announce(&mut self, request: RequestId, cx: &mut Cx<'_>) {
+        let Some(stamp) = self.ordering.stamp(request).cloned() else { return };
         let trader = self.leader().map(|leader| leader.node);
         let others: Vec<NodeId> = self.presence.up().filter(|node| Some(*node) != trader).collect();
         for node in others {

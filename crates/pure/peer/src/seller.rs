@@ -21,7 +21,7 @@ pub struct Seller {
     standing: Option<Standing>,
     /// Units that the market said it took, in this life.
     taken: u64,
-    /// Units in the market's books when this life's first deposit was made.
+    /// Units in the market's books that this life did not bring.
     known_deposited: u64,
 }
 
@@ -37,6 +37,31 @@ impl Seller {
             taken: 0,
             known_deposited: 0,
         }
+    }
+
+    /// What it brought last, which a later life needs to go on as this seller.
+    pub fn current(&self) -> Option<&(Good, Money)> {
+        self.current.as_ref()
+    }
+
+    /// Goes on from what an earlier life brought last.
+    pub fn restore(&mut self, current: Option<(Good, Money)>) {
+        self.current = current;
+    }
+
+    /// An earlier life brought this.
+    pub fn replay_asked(&mut self, offer: &Offer) {
+        self.current = Some((offer.good.clone(), offer.unit_price));
+    }
+
+    /// Begins a life in which this many deposits of an earlier one are not yet answered.
+    pub fn begin(&mut self, under_way: u32) {
+        self.under_way = under_way;
+    }
+
+    /// Whether it brought anything yet, in any life.
+    pub fn has_stocked_up(&self) -> bool {
+        self.current.is_some()
     }
 
     /// Its settings.

@@ -36,6 +36,8 @@ impl Peer {
         if why == Stepped::Resigned && self.settings.return_as_random {
             let buys = cx.random.chance(0.5);
             self.role = Role { buys, sells: !buys };
+            self.role_by_chance = Some(self.role);
+            self.note(Record::Role(self.role), cx);
         }
     }
 

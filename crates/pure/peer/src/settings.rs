@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use groupcast::{leadership, membership};
 use market::{Good, Kernel, Money};
+use serde::{Deserialize, Serialize};
 
 /// From `min` to `max`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub enum Form {
 }
 
 /// What a peer does while another one leads. Neither is fine: it is there to vote and to lead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Role {
     /// Whether it buys.
     pub buys: bool,

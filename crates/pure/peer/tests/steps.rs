@@ -341,3 +341,81 @@ fn a_life_remembers_what_the_ones_before_it_promised() {
     };
     assert_eq!(own.promised.0, promised, "the snapshot takes the place of the record");
 }
+
+/// The records and the last snapshot that some effects leave in a peer's own journal.
+fn own_journal(effects: &[Effect<Peer>]) -> Vec<Input<Peer>> {
+    let journal = Journal::Own;
+    let mut inputs = Vec::new();
+    for effect in effects {
+        match effect {
+            Effect::Snapshot { journal: Journal::Own, snapshot } => {
+                inputs = vec![Input::Restore { journal, snapshot: snapshot.clone() }];
+            }
+            Effect::Persist { journal: Journal::Own, record } => {
+                inputs.push(Input::Replay { journal, record: record.clone() });
+            }
+            _ => {}
+        }
+    }
+    inputs
+}
+
+/// The numbered requests that some effects send, each with the position of its effect.
+fn requests(effects: &[Effect<Peer>]) -> Vec<(usize, Request)> {
+    let sent = effects.iter().enumerate().filter_map(|(at, effect)| match effect {
+        Effect::Send {
+            body: Message::Trade(Trade { body: Body::Request(request), .. }), ..
+        } if request.command != Command::Open => Some((at, request.clone())),
+        _ => None,
+    });
+    sent.collect()
+}
+
+#[test]
+fn a_peer_that_comes_back_asks_for_what_was_under_way_again_and_for_nothing_twice() {
+    let mut settings = settings(Role { buys: true, sells: true });
+    settings.leadership.voters = [CLIENT, ME].into();
+    let epoch = Epoch { counter: 9, node: CLIENT };
+    let lead = || Message::Leadership(leadership::Message::Lead(epoch));
+    let answer = |id, outcome| {
+        let body = Body::Answer { epoch, id, outcome };
+        Input::Message { from: CLIENT, body: Message::Trade(Trade { clock: None, body }) }
+    };
+    let mut bench = Bench { peer: Peer::new(settings.clone()), random: Random::from_seed(1) };
+    let mut effects = bench.step(Input::Start);
+    effects.extend(bench.step(Input::Opened(CLIENT)));
+    effects.extend(bench.step(Input::Message { from: CLIENT, body: lead() }));
+    let open = RequestId { client: ClientId { party: Party(2), life: 1 << 20 }, number: 0 };
+    let asked = bench.step(answer(open, Outcome::Opened));
+    let [(sent, stock)] = &requests(&asked)[..] else { panic!("no first stock: {asked:?}") };
+    let persisted = asked.iter().position(|effect| {
+        matches!(effect, Effect::Persist { journal: Journal::Own, record: Record::Asked { .. } })
+    });
+    assert!(persisted.unwrap() < *sent, "on record before it is sent: {asked:?}");
+    effects.extend(asked);
+
+    let come_back = |effects: &[Effect<Peer>]| {
+        let mut later = Bench { peer: Peer::new(settings.clone()), random: Random::from_seed(9) };
+        for input in own_journal(effects) {
+            assert!(later.step(input).is_empty(), "nothing is said before the start");
+        }
+        let mut effects = later.step(Input::Start);
+        effects.extend(later.step(Input::Opened(CLIENT)));
+        effects.extend(later.step(Input::Message { from: CLIENT, body: lead() }));
+        (later, effects)
+    };
+    let (mut later, again) = come_back(&effects);
+    let sent: Vec<_> = requests(&again).into_iter().map(|(_, request)| request).collect();
+    assert_eq!(sent, std::slice::from_ref(stock), "the same request, and no second stock");
+    let told = again.iter().any(|effect| {
+        matches!(effect, Effect::Report { report, .. }
+            if matches!(report.what, What::Asked { request, .. } if request == stock.id))
+    });
+    assert!(told, "the last life may not have: {again:?}");
+
+    let lot = market::LotId(1);
+    effects.extend(again);
+    effects.extend(later.step(answer(stock.id, Outcome::Deposited { lot })));
+    let (last, effects) = come_back(&effects);
+    assert!(requests(&effects).is_empty() && !last.peer.is_busy(), "all is settled: {effects:?}");
+}

@@ -165,6 +165,12 @@ impl<M: Machine> World<M> {
         self.slow_disk = node.map(|node| (node.0 as usize, most));
     }
 
+    /// What stands in a node's own journal: the snapshot, and the records behind it.
+    pub fn own_journal(&self, node: NodeId) -> (Option<&M::Snapshot>, &[M::Record]) {
+        let own = &self.slots[node.0 as usize].own;
+        (own.snapshot.as_ref(), &own.records)
+    }
+
     /// Whether all that a node wrote to its own journal is durable.
     pub fn has_own_writes_done(&self, node: NodeId) -> bool {
         let slot = &self.slots[node.0 as usize];

@@ -19,8 +19,9 @@ pub(super) struct Conservation {
 
 impl Conservation {
     pub fn asked(&mut self, request: RequestId, operation: &Operation) {
-        self.under_way.insert(request);
-        if let Operation::Deposit { good, quantity, .. } = operation {
+        // A later life of the client may say again that it asks.
+        let is_news = self.under_way.insert(request);
+        if is_news && let Operation::Deposit { good, quantity, .. } = operation {
             *self.brought.entry(good.clone()).or_default() += u64::from(*quantity);
         }
     }
@@ -28,19 +29,6 @@ impl Conservation {
     pub fn abandoned(&mut self, request: RequestId) {
         self.under_way.remove(&request);
         self.in_doubt.insert(request.client.party);
-    }
-
-    /// A party began a new life: what its last one had under way is in doubt.
-    pub fn restarted(&mut self, party: Party) {
-        let before = self.under_way.len();
-        self.under_way.retain(|id| id.client.party != party);
-        if self.under_way.len() != before {
-            self.in_doubt.insert(party);
-        }
-    }
-
-    pub fn is_in_doubt(&self, party: Party) -> bool {
-        self.in_doubt.contains(&party)
     }
 
     pub fn answered(&mut self, request: RequestId, outcome: &Outcome) -> Result<(), String> {
@@ -62,7 +50,7 @@ impl Conservation {
         for (&party, &(units, paid)) in &self.told {
             let account = market.account(party);
             let has = (account.bought, account.paid.0);
-            let agrees = if self.is_in_doubt(party) {
+            let agrees = if self.in_doubt.contains(&party) {
                 has.0 >= units && has.1 >= paid
             } else {
                 has == (units, paid)

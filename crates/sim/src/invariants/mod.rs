@@ -2,6 +2,7 @@
 
 mod conservation;
 mod exactly_once;
+mod history;
 mod journaled;
 mod one_leader;
 mod order;
@@ -9,12 +10,15 @@ mod promises;
 
 use std::collections::BTreeMap;
 
+pub use history::Settled;
 use machine::{Epoch, Instant, NodeId};
-use market::Kernel;
+use market::{Kernel, Party};
 use peer::event::What;
-use peer::{Node, Record, Report};
+use peer::{Node, Peer, Record, Report};
 
 use crate::engine::Observer;
+
+const LOST: &str = "no request is lost in silence, and none is counted twice";
 
 /// A broken invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +65,7 @@ pub struct Watch {
     conservation: conservation::Conservation,
     promises: promises::Promises,
     order: Option<order::Order>,
+    history: history::History,
 }
 
 impl Watch {
@@ -77,6 +82,7 @@ impl Watch {
             conservation: conservation::Conservation::default(),
             promises: promises::Promises::default(),
             order: None,
+            history: history::History::default(),
         }
     }
 
@@ -111,6 +117,24 @@ impl Watch {
         self.hold("no voter forgets its promise", now, held);
     }
 
+    /// A node came back: what an earlier life of it asked for must be settled in its own journal or
+    /// be under way again.
+    pub fn came_back(&mut self, now: Instant, party: Party, settled: &Settled, peer: &Peer) {
+        for request in self.history.untold(party, settled) {
+            // It may have bought, and no report says so.
+            self.conservation.abandoned(request);
+        }
+        let held = self.history.came_back(party, &peer.pending().collect());
+        self.hold(LOST, now, held);
+    }
+
+    /// At the end, when nothing is under way: whoever lives has an answer to each of its requests,
+    /// or knows that it is in doubt, and has counted each purchase once.
+    pub fn is_settled(&mut self, now: Instant, party: Party, peer: &Peer) {
+        let held = self.history.at_the_end(party, peer.purchases());
+        self.hold(LOST, now, held);
+    }
+
     /// At the end, when nothing is under way: the market as its trader has it must be the one that
     /// the whole journal gives, and must agree with what the clients were told.
     pub fn at_the_end(&mut self, now: Instant, market: &Kernel) {
@@ -138,9 +162,9 @@ impl Observer<Node> for Watch {
             }
             What::Repeated { .. } => self.contents.repeated += 1,
             What::Deposited { .. } => self.contents.deposits += 1,
-            What::Started { .. } => self.conservation.restarted(peer::party(node)),
             What::Asked { request, operation, stamp } => {
                 self.conservation.asked(*request, operation);
+                self.history.asked(*request);
                 if let (Some(order), Some(stamp)) = (&mut self.order, stamp) {
                     order.asked(*request, node, stamp.clone());
                 }
@@ -149,6 +173,7 @@ impl Observer<Node> for Watch {
             What::Abandoned { request, .. } => {
                 self.contents.in_doubt += 1;
                 self.conservation.abandoned(*request);
+                self.history.abandoned(*request);
             }
             What::Answered { request, outcome, .. } => {
                 match outcome {
@@ -166,6 +191,8 @@ impl Observer<Node> for Watch {
                     _ => {}
                 }
                 self.journaled.told(*request, outcome);
+                let held = self.history.answered(*request, outcome);
+                self.hold(LOST, now, held);
                 let held = self.conservation.answered(*request, outcome);
                 self.hold("nothing is over-sold", now, held);
             }
