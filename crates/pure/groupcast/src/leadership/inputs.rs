@@ -22,12 +22,15 @@ impl Leadership {
             // Also the news for a node that comes late.
             cx.send_urgent(vec![node], Message::Lead(epoch));
         }
+        self.ask(node, cx);
         self.begin_when_connected(cx);
     }
 
     fn closed(&mut self, node: NodeId, cx: &mut Cx<'_>) {
         self.detector.closed(node);
         self.askers.remove(&node);
+        self.learners.remove(&node);
+        self.released.remove(&node);
         match &mut self.role {
             Role::Following { epoch } if epoch.node == node => self.suspect(Cause::Crash, cx),
             Role::Leading { followers, .. } => {
@@ -51,14 +54,18 @@ impl Leadership {
     }
 
     fn message(&mut self, from: NodeId, body: Message, cx: &mut Cx<'_>) {
-        if !self.settings.voters.contains(&from) || from == self.settings.me {
+        if from == self.settings.me {
             return;
+        }
+        if !self.settings.voters.contains(&from) {
+            return self.learner_message(from, &body, cx);
         }
         if self.detector.is_connected(from) {
             // It hung, perhaps, and was not to be waited for.
             self.bully.is_there(from);
         }
         match body {
+            Message::Bully(_) | Message::Fence(_) if !self.is_voter() => {}
             Message::Bully(body) => self.bully_message(from, body, cx),
             Message::Fence(body) => self.fence_input(Input::Message { from, body }, cx),
             Message::Lead(epoch) if epoch.node == from => self.follow(epoch, cx),
@@ -71,6 +78,13 @@ impl Leadership {
                 }
             }
             Message::Deposed(higher) => self.outbid(higher, cx),
+            Message::Leave(epoch) => self.release(from, epoch, cx),
+            Message::Released(epoch) => {
+                if self.role == (Role::Following { epoch }) && epoch.node == from {
+                    cx.report(Report::Released);
+                }
+            }
+            Message::Ask => {}
             Message::Resign { epoch, initiator } => {
                 if self.role == (Role::Following { epoch }) && epoch.node == from {
                     cx.report(Report::Suspected { node: from, cause: Cause::Resign });
@@ -136,6 +150,7 @@ impl Leadership {
         let others = self.others();
         self.sent += others.len() as u64;
         cx.send_many(others, Message::Resign { epoch, initiator });
+        self.tell_learners(Message::Resign { epoch, initiator }, cx);
         self.step_down(Stepped::Resigned, cx);
         self.role = Role::Seeking { since: cx.now, cause: Cause::Resign };
         self.bar(BTreeSet::from([self.settings.me]), cx);
@@ -150,6 +165,7 @@ impl Leadership {
         }
         let epoch = *epoch;
         cx.send_urgent(self.others(), Message::Lead(epoch));
+        self.tell_learners(Message::Lead(epoch), cx);
         cx.set(Alarm::Beat, self.settings.heartbeat_period);
     }
 
@@ -185,6 +201,7 @@ impl Machine for Leadership {
             Input::Command(Command::Resign) => self.resign(cx),
             Input::Command(Command::Outbid(higher)) => self.outbid(higher, cx),
             Input::Command(Command::Joined(node)) => self.starters.joined(node),
+            Input::Command(Command::Leave) => self.leave(cx),
             Input::Message { from, body } => self.message(from, body, cx),
             Input::Opened(node) => self.opened(node, cx),
             Input::Closed(node) => self.closed(node, cx),

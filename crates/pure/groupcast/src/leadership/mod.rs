@@ -13,7 +13,14 @@
 //!   Follow {epoch}               the answer: I follow you (the leader counts these: S3)
 //!   Deposed {epoch}              the answer to a leader of a lower epoch: you do not (S1)
 //!   Resign {epoch, initiator}    leader to all: elect another one, without me
+//!
+//!   Ask {}                       learner to voters, while it follows nobody: who leads?
+//!   Leave {epoch}                voter to its leader: may I go?
+//!   Released {epoch}             the answer, if a majority stays without it
 //! ```
+//!
+//! The *voters* are fixed when the group is made. Any other node is a *learner*: it follows whoever
+//! leads and never votes, so it may come and go at any time, and no majority changes (S3).
 //!
 //! **Promise.** At most one leader an epoch (the fence). While a majority can talk, some node
 //! leads; a leader that cannot reach a majority steps down within the heartbeat limit and one
@@ -23,6 +30,8 @@
 //! candidates are not asked, and the fence takes two round trips.
 
 mod inputs;
+mod learners;
+mod leaving;
 mod seeking;
 #[cfg(test)]
 mod tests;
@@ -54,7 +63,7 @@ pub enum First {
 pub struct Settings {
     /// This node.
     pub me: NodeId,
-    /// All who vote and may lead.
+    /// All who vote and may lead. A node that is not among them follows.
     pub voters: BTreeSet<NodeId>,
     /// How often a leader is heard.
     pub heartbeat_period: Duration,
@@ -92,6 +101,12 @@ pub enum Message {
         /// Who shall start the election; everyone if none.
         initiator: Option<NodeId>,
     },
+    /// I have no vote, and follow nobody: who leads?
+    Ask,
+    /// I am a voter and want to go.
+    Leave(Epoch),
+    /// You may go: the voters that stay are a majority.
+    Released(Epoch),
 }
 
 /// From the layer above.
@@ -103,6 +118,8 @@ pub enum Command {
     Outbid(Epoch),
     /// This node joined after all others ([`Initiator::LastToJoin`]).
     Joined(NodeId),
+    /// Ask for leave to go. Answered by [`Report::Released`], or not at all: to be repeated.
+    Leave,
 }
 
 /// Why there was an election.
@@ -170,6 +187,8 @@ pub enum Report {
         /// Why.
         why: Stepped,
     },
+    /// This node may go: a majority stays.
+    Released,
 }
 
 /// Timers.
@@ -218,6 +237,10 @@ pub struct Leadership {
     /// Who asked for an election while this node had no reason for one. News travels at different
     /// speeds: they may only have heard first, and are answered as soon as this node hears too.
     askers: BTreeMap<NodeId, bully::Message>,
+    /// Connected nodes without a vote that asked who leads.
+    learners: BTreeSet<NodeId>,
+    /// Voters that this node, as the leader, gave leave to go.
+    released: BTreeSet<NodeId>,
     /// Whether any leader was known in this life, and the last one.
     had_leader: bool,
     last_leader: Epoch,
@@ -260,6 +283,8 @@ impl Leadership {
             fenced_by,
             barred: BTreeSet::new(),
             askers: BTreeMap::new(),
+            learners: BTreeSet::new(),
+            released: BTreeSet::new(),
             had_leader: false,
             last_leader: Epoch::ZERO,
             was_complete: false,

@@ -29,6 +29,9 @@ impl Leadership {
     /// Starts an election of its own if nobody leads by then. The spread keeps two nodes that
     /// outbid each other from doing so for ever.
     pub(super) fn be_patient(&mut self, cx: &mut Cx<'_>) {
+        if !self.is_voter() {
+            return cx.set(Alarm::Patience, self.settings.heartbeat_period);
+        }
         let limit = self.settings.answer_limit;
         let spread = limit.mul_f64(cx.random.unit());
         cx.set(Alarm::Patience, limit * 3 + spread);
@@ -44,14 +47,16 @@ impl Leadership {
     }
 
     pub(super) fn start_election(&mut self, cx: &mut Cx<'_>) {
-        if matches!(self.role, Role::Seeking { .. }) && !self.fence.is_proposing() {
+        if !self.is_voter() {
+            self.ask_all(cx);
+        } else if matches!(self.role, Role::Seeking { .. }) && !self.fence.is_proposing() {
             self.bully(Input::Command(bully::Command::Start), cx);
         }
     }
 
     /// At the start: begin as soon as all are there. Who is appointed needs a majority only.
     pub(super) fn begin_when_connected(&mut self, cx: &mut Cx<'_>) {
-        if self.had_leader || !matches!(self.role, Role::Seeking { .. }) {
+        if self.had_leader || !self.is_voter() || !matches!(self.role, Role::Seeking { .. }) {
             return;
         }
         let others = self.others();
@@ -75,6 +80,9 @@ impl Leadership {
     }
 
     pub(super) fn bully(&mut self, input: Input<bully::Bully>, cx: &mut Cx<'_>) {
+        if !self.is_voter() {
+            return;
+        }
         for report in cx.run(&mut self.bully, input) {
             match report {
                 bully::Report::Campaigned => cx.report(Report::Campaigned),
@@ -121,7 +129,9 @@ impl Leadership {
         self.settled(cx);
         let messages = self.messages_since_leader();
         cx.report(Report::Elected { epoch, cause, took: cx.now.since(since), messages });
+        self.released.clear();
         cx.send_many(others, Message::Lead(epoch));
+        self.tell_learners(Message::Lead(epoch), cx);
         cx.set(Alarm::Beat, self.settings.heartbeat_period);
         // Last, since whoever waits for this voter is to hear of the leader first.
         self.fence(majority::Command::Content(true), cx);

@@ -7,6 +7,8 @@ use machine::{Context, Destination, Effect, Epoch, Input, Instant, Machine, Node
 
 use super::*;
 
+mod learners;
+
 const PERIOD: Duration = Duration::from_millis(100);
 const LIMIT: Duration = Duration::from_millis(500);
 
