@@ -54,6 +54,8 @@ pub mod words {
     pub const WIND_DOWN: &str = "wind-down";
     /// Resign, if it leads.
     pub const RESIGN: &str = "resign";
+    /// Leave the market, and end.
+    pub const LEAVE: &str = "leave";
 }
 
 /// Where things stand in a run directory.
@@ -187,6 +189,12 @@ impl Application for Wiring {
             // The address came from that member; one that is none leads nowhere, and is on record.
             let _ = control.connect(*member, address);
         }
+        match &what {
+            // Only that it may be gone for good is known: a link that is up stays.
+            What::Expired { member } if self.node != DIRECTORY => control.stop_dialing(*member),
+            What::Left => control.stop(),
+            _ => {}
+        }
         if self.omits_requests && what.is_of_a_request() {
             return;
         }
@@ -197,6 +205,7 @@ impl Application for Wiring {
         match line {
             words::WIND_DOWN => Some(Command::WindDown),
             words::RESIGN => Some(Command::Resign),
+            words::LEAVE => Some(Command::Leave),
             _ => None,
         }
     }

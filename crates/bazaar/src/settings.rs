@@ -18,30 +18,44 @@ use crate::scenario::{
 /// The node that introduces all others to each other.
 pub const DIRECTORY: NodeId = NodeId(0);
 
-/// The role of each peer, in order from peer 1: the same at every process of the run.
+/// How many peers may join a run beside its first ones; their numbers follow.
+pub const JOINERS_MAX: u32 = 16;
+
+/// The role of each peer, in order from peer 1, those that may join included: the same at every
+/// process of the run.
 pub fn roles(scenario: &Scenario) -> Vec<Role> {
     let mut random = Random::fork(scenario.seed, u64::MAX);
     let (buyer, seller) = (Role { buys: true, sells: false }, Role { buys: false, sells: true });
     let roles = &scenario.roles;
     let mut dealt: Vec<Role> = Vec::new();
     for place in 0..scenario.run.peers {
-        dealt.push(match roles.others {
-            _ if place < roles.buyers => buyer,
-            _ if place - roles.buyers < roles.sellers => seller,
-            OtherRoles::Both => Role { buys: true, sells: true },
-            OtherRoles::Buyer => buyer,
-            OtherRoles::Seller => seller,
-            OtherRoles::Bystander => Role { buys: false, sells: false },
-            OtherRoles::Random if random.chance(0.5) => buyer,
-            OtherRoles::Random => seller,
-        });
+        let fixed = match place.checked_sub(roles.buyers) {
+            None => Some(buyer),
+            Some(place) if place < roles.sellers => Some(seller),
+            Some(_) => None,
+        };
+        dealt.push(fixed.unwrap_or_else(|| of_kind(roles.others, &mut random)));
     }
     if roles.deal == Deal::Shuffled {
         for last in (1..dealt.len()).rev() {
             dealt.swap(last, random.below(last as u64 + 1) as usize);
         }
     }
+    // Who joins later is dealt its role last, so that nobody else's changes.
+    dealt.extend((0..JOINERS_MAX).map(|_| of_kind(roles.joiners, &mut random)));
     dealt
+}
+
+fn of_kind(kind: OtherRoles, random: &mut Random) -> Role {
+    let (buyer, seller) = (Role { buys: true, sells: false }, Role { buys: false, sells: true });
+    match kind {
+        OtherRoles::Both => Role { buys: true, sells: true },
+        OtherRoles::Buyer => buyer,
+        OtherRoles::Seller => seller,
+        OtherRoles::Bystander => Role { buys: false, sells: false },
+        OtherRoles::Random if random.chance(0.5) => buyer,
+        OtherRoles::Random => seller,
+    }
 }
 
 /// What the peer `me`, which listens on `address`, is told.
@@ -90,6 +104,7 @@ pub fn peer_settings(scenario: &Scenario, me: NodeId, address: String) -> Settin
                 lasts: buyer.pause,
             }),
             retry_other_good: buyer.retry_other_good,
+            leave_when_done: buyer.leave_when_done,
         },
         seller: SellerSettings {
             stock: range(seller.stock),
@@ -108,6 +123,7 @@ pub fn peer_settings(scenario: &Scenario, me: NodeId, address: String) -> Settin
                 seller.update_every
             },
             inquire_every: seller.inquire_every,
+            withdraw_when_leaving: seller.withdraw_when_leaving,
         },
         trader: trader_settings(scenario),
         return_as_random: scenario.trader.return_as == ReturnAs::Random,
@@ -167,7 +183,8 @@ mod tests {
         let names: Vec<_> = roles(&scenario).iter().map(|role| role.name()).collect();
         let others = ["bystander"; 3];
         assert_eq!(names[..3], ["buyer", "seller", "seller"]);
-        assert_eq!(names[3..], others);
+        assert_eq!(names[3..6], others);
+        assert_eq!(names[6], "buyer", "one that joins");
     }
 
     #[test]

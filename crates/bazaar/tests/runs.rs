@@ -126,6 +126,7 @@ fn the_trading_post_over_udp_hands_its_market_on_when_its_trader_fails() {
             "--preset=trading-post-udp",
             "--duration=4s",
             "--set=run.base_port=0",
+            "--set=run.end_when_done=false",
             "--set=trader.resign_quantum=1s",
             "--set=buyer.think={min='10ms',max='50ms'}",
         ],

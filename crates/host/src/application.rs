@@ -72,6 +72,7 @@ pub struct Control {
 #[derive(Debug)]
 pub(crate) enum Request {
     Connect(NodeId, SocketAddr),
+    StopDialing(NodeId),
     Forget(NodeId),
 }
 
@@ -85,6 +86,12 @@ impl Control {
     pub fn connect(&mut self, node: NodeId, address: &str) -> Result<(), AddrParseError> {
         self.requests.push(Request::Connect(node, address.parse()?));
         Ok(())
+    }
+
+    /// Forgets where a node is. A connection to it that is up stays; when that ends, no other one is
+    /// opened from here.
+    pub fn stop_dialing(&mut self, node: NodeId) {
+        self.requests.push(Request::StopDialing(node));
     }
 
     /// Forgets where a node is and ends the connection to it.

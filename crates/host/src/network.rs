@@ -61,6 +61,16 @@ impl Network {
         self.links.connect(node, address, now);
     }
 
+    /// Forgets where a node is; a link to it that is up stays.
+    pub fn stop_dialing<M: Machine>(
+        &mut self,
+        node: NodeId,
+        now: Instant,
+        inbox: &mut Vec<Input<M>>,
+    ) {
+        self.links.stop_dialing(node, now, inbox);
+    }
+
     /// Forgets where a node is and ends the link to it.
     pub fn forget<M: Machine>(&mut self, node: NodeId, now: Instant, inbox: &mut Vec<Input<M>>) {
         self.links.forget(node, now, inbox);

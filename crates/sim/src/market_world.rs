@@ -9,9 +9,9 @@ use peer::{Node, Peer};
 
 use crate::engine::{Network, World};
 use crate::invariants::{Settled, Watch};
-use crate::peers::{founding, settings};
+use crate::peers::{founding, settings, takes_back};
 use crate::run::Options;
-use crate::swarm::{CALM_AT_FIRST, Fault, Planned, Swarm};
+use crate::swarm::{CALM_AT_FIRST, Fault, JOINERS, Planned, Swarm};
 
 pub(crate) struct MarketWorld {
     pub world: World<Node>,
@@ -23,6 +23,8 @@ pub(crate) struct MarketWorld {
     agenda: BTreeMap<(Instant, usize, bool), Planned>,
     /// What faults that have begun and not ended were done to.
     active: BTreeMap<usize, Fault>,
+    /// Whether who leaves returns at once: when all faults are over, until the market winds down.
+    pub leavers_return: bool,
     pub faults: BTreeMap<&'static str, u64>,
 }
 
@@ -30,7 +32,7 @@ impl MarketWorld {
     pub fn new(swarm: Swarm, options: &Options) -> Self {
         let seed = swarm.seed;
         let network = Network::new(swarm.links, Random::fork(seed, 2));
-        let nodes = options.peers as usize + 1;
+        let nodes = (options.peers + JOINERS) as usize + 1;
         let mut world = World::new(seed, nodes, network, swarm.disk_max);
         if options.trace {
             world.start_trace();
@@ -45,12 +47,13 @@ impl MarketWorld {
         let agenda = agenda.map(|(index, planned)| ((planned.at, index, true), planned)).collect();
         let mut market = Self {
             world,
-            watch: Watch::new(founding()),
+            watch: Watch::new(founding(), swarm.one_stock),
             swarm,
             options: options.clone(),
             random: Random::fork(seed, 3),
             agenda,
             active: BTreeMap::new(),
+            leavers_return: false,
             faults: BTreeMap::new(),
         };
         for node in 0..=market.options.peers {
@@ -116,6 +119,13 @@ impl MarketWorld {
             }
             self.watch.after_step(now, self.world.common().chain());
             self.watch_promise(node);
+            if self.watch.left.remove(&node) {
+                self.watch.has_left(now, peer::party(node), takes_back(node));
+                self.world.crash(node);
+                if self.leavers_return {
+                    self.start(node);
+                }
+            }
         }
     }
 
@@ -134,12 +144,18 @@ impl MarketWorld {
         epochs.max().map(|epoch| epoch.node)
     }
 
+    /// All peers that there may be: the first ones, and those that may join.
+    fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (1..=self.options.peers + JOINERS).map(NodeId)
+    }
+
+    fn has_left(&self, node: NodeId) -> bool {
+        self.world.has_started(node) && !self.world.is_up(node)
+    }
+
     /// All peers that are up.
     pub fn peers(&self) -> impl Iterator<Item = (NodeId, &Peer)> {
-        (1..=self.options.peers).filter_map(|node| {
-            let node = NodeId(node);
-            Some((node, self.world.machine(node)?.peer()?))
-        })
+        self.nodes().filter_map(|node| Some((node, self.world.machine(node)?.peer()?)))
     }
 
     fn fault(&mut self, index: usize, begins: bool, planned: Planned) {
@@ -159,6 +175,11 @@ impl MarketWorld {
             Fault::Crash(node) => Fault::Crash(self.victim(Some(*node))?),
             Fault::CrashTrader => Fault::Crash(self.victim(trader)?),
             Fault::Pause(node) => Fault::Pause(self.victim(Some(*node))?),
+            Fault::Leave(node) => Fault::Leave(self.victim(Some(*node))?),
+            // It joined already: it leaves and returns, as any other.
+            Fault::Join(node) if self.world.has_started(*node) => {
+                Fault::Leave(self.victim(Some(*node))?)
+            }
             Fault::PauseTrader => Fault::Pause(self.victim(trader)?),
             other => other.clone(),
         };
@@ -179,6 +200,8 @@ impl MarketWorld {
                 let node = self.victim(trader)?;
                 self.world.command(node, peer::Command::Resign);
             }
+            Fault::Join(node) => self.start(*node),
+            Fault::Leave(node) => self.world.command(*node, peer::Command::Leave),
             Fault::CrashTrader | Fault::PauseTrader => {}
         }
         Some(fault)
@@ -191,12 +214,15 @@ impl MarketWorld {
             Fault::Partition(side) => self.cut(&side, true, false),
             Fault::OneWay(side) => self.cut(&side, false, false),
             Fault::Crash(node) => self.start(node),
+            Fault::Leave(node) if !self.world.is_up(node) => self.start(node),
             Fault::Pause(node) => self.world.resume(node),
             Fault::Slow(node, _) => self.world.network.slow(node, Duration::ZERO),
             Fault::Loss(_) => self.world.network.links.loss = self.swarm.links.loss,
             Fault::SlowDisk => self.world.slow_disk(None, SLOW_DISK),
             // Its connections return below.
+            // Who has not gone yet stays on its way out.
             Fault::Flap(_) | Fault::CrashTrader | Fault::PauseTrader | Fault::Resign => {}
+            Fault::Join(_) | Fault::Leave(_) => {}
         }
         self.world.reconnect();
     }
@@ -207,18 +233,18 @@ impl MarketWorld {
             .active
             .values()
             .filter_map(|fault| match fault {
-                Fault::Crash(node) | Fault::Pause(node) => Some(*node),
+                Fault::Crash(node) | Fault::Pause(node) | Fault::Leave(node) => Some(*node),
                 _ => None,
             })
             .collect();
         let free: Vec<NodeId> =
-            (1..=self.options.peers).map(NodeId).filter(|node| !taken.contains(node)).collect();
-        wanted.filter(|node| !taken.contains(node)).or_else(|| self.random.pick(&free).copied())
+            self.nodes().filter(|node| self.world.is_up(*node) && !taken.contains(node)).collect();
+        wanted.filter(|node| free.contains(node)).or_else(|| self.random.pick(&free).copied())
     }
 
     /// Drops each of a node's connections with a chance of a half.
     fn flap(&mut self, node: NodeId) {
-        for other in (1..=self.options.peers).map(NodeId) {
+        for other in self.nodes() {
             if other != node && self.random.chance(0.5) {
                 self.world.drop_connection(node, other);
             }
@@ -227,8 +253,8 @@ impl MarketWorld {
 
     fn cut(&mut self, side: &BTreeSet<NodeId>, both_ways: bool, cut: bool) {
         for &inside in side {
-            for outside in (0..=self.options.peers).map(NodeId).filter(|node| !side.contains(node))
-            {
+            let all = self.nodes().chain([DIRECTORY]);
+            for outside in all.filter(|node| !side.contains(node)) {
                 let ways = [(inside, outside), (outside, inside)];
                 for (from, to) in ways.into_iter().take(if both_ways { 2 } else { 1 }) {
                     match cut {
@@ -249,6 +275,12 @@ impl MarketWorld {
         self.world.network.links.loss = 0.0;
         self.world.network.links.duplication = 0.0;
         self.world.note(format_args!("    all faults end"));
+        // Whoever left after its fault had ended returns too, and so does who leaves yet.
+        self.leavers_return = true;
+        let gone: Vec<NodeId> = self.nodes().filter(|node| self.has_left(*node)).collect();
+        for node in gone {
+            self.start(node);
+        }
         self.world.reconnect();
     }
 }

@@ -25,6 +25,11 @@ fn role(node: NodeId) -> Role {
     Role { buys: !matches!(place, 1 | 4 | 7), sells: matches!(place, 1 | 4 | 7 | 2 | 5) }
 }
 
+/// Every other peer takes back what is unsold when it leaves.
+pub(crate) fn takes_back(node: NodeId) -> bool {
+    node.0.is_multiple_of(2)
+}
+
 /// What a peer of a world is told.
 pub(crate) fn settings(me: NodeId, swarm: &Swarm) -> Settings {
     let millis = Duration::from_millis;
@@ -58,16 +63,21 @@ pub(crate) fn settings(me: NodeId, swarm: &Swarm) -> Settings {
             purchases: 0,
             pause: None,
             retry_other_good: true,
+            leave_when_done: false,
         },
         seller: SellerSettings {
-            stock: Range { min: 20, max: 100 },
+            stock: match swarm.one_stock {
+                true => Range { min: 50_000, max: 100_000 },
+                false => Range { min: 20, max: 100 },
+            },
             price: Range { min: 1, max: 20 },
-            restock_at_zero: true,
-            accrue_goods: 10,
+            restock_at_zero: !swarm.one_stock,
+            accrue_goods: if swarm.one_stock { 0 } else { 10 },
             accrue_every: millis(2_000),
-            update_probability: 0.2,
+            update_probability: if swarm.one_stock { 0.0 } else { 0.2 },
             update_every: millis(5_000),
             inquire_every: millis(1_000),
+            withdraw_when_leaving: takes_back(me),
         },
         trader: TraderSettings {
             founding: founding(),

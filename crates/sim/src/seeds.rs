@@ -27,6 +27,8 @@ pub struct Totals {
     pub repeated: u64,
     /// Leaders elected.
     pub elections: u64,
+    /// Peers that left in good order.
+    pub left: u64,
     /// Messages delivered, lost, and doubled.
     pub messages: [u64; 3],
     /// Faults by kind.
@@ -58,6 +60,7 @@ impl Totals {
         self.in_doubt += outcome.contents.in_doubt;
         self.repeated += outcome.contents.repeated;
         self.elections += outcome.contents.elections;
+        self.left += outcome.contents.left;
         for (total, count) in self.messages.iter_mut().zip(outcome.messages) {
             *total += count;
         }

@@ -35,10 +35,16 @@ pub enum Fault {
     SlowDisk,
     /// The trader of that moment is asked to resign.
     Resign,
+    /// A node that was never there before joins, without a vote, and stays.
+    Join(NodeId),
+    /// The node is asked to leave in good order, and comes back after.
+    Leave(NodeId),
 }
 
 /// How many kinds of fault a seed can draw.
-const DRAWS: u64 = 11;
+const DRAWS: u64 = 13;
+/// How many nodes may join a world beside its first peers; their numbers follow.
+pub const JOINERS: u32 = 2;
 
 impl Fault {
     /// The kind, in a word.
@@ -53,6 +59,8 @@ impl Fault {
             Self::Flap(_) => "flapping links",
             Self::SlowDisk => "slow disk",
             Self::Resign => "resignation",
+            Self::Join(_) => "join",
+            Self::Leave(_) => "leave and return",
         }
     }
 }
@@ -95,6 +103,9 @@ pub struct Swarm {
     pub initiator: u64,
     /// After how long a silent client's session is forgotten.
     pub session_idle: Duration,
+    /// Whether sellers bring one large stock at the start and nothing after, so that a second
+    /// opening stock shows.
+    pub one_stock: bool,
 }
 
 /// The fewest faults of a world.
@@ -147,6 +158,7 @@ impl Swarm {
             resign_probability: if random.chance(0.3) { 0.1 } else { 0.0 },
             initiator: random.below(4),
             session_idle: Duration::from_secs(random.between(4, 40)),
+            one_stock: random.chance(0.2),
         }
     }
 }
@@ -180,6 +192,8 @@ fn draw(kind: u64, peers: u32, random: &mut Random) -> Fault {
         7 => Fault::Loss(random.between(10, 60)),
         8 => Fault::Flap(any(random)),
         9 => Fault::SlowDisk,
+        10 => Fault::Join(NodeId(peers + random.between(1, JOINERS.into()) as u32)),
+        11 => Fault::Leave(any(random)),
         _ => Fault::Resign,
     }
 }
@@ -213,7 +227,7 @@ mod tests {
             .flat_map(|seed| Swarm::from_seed(seed, 10).faults)
             .map(|planned| planned.fault.kind())
             .collect();
-        assert_eq!(kinds.len(), 9, "{kinds:?}");
+        assert_eq!(kinds.len(), 11, "{kinds:?}");
     }
 
     #[test]

@@ -58,6 +58,10 @@ fn deed(event: &Event) -> String {
     match &event.what {
         What::Started { incarnation, role } => format!("{me} starts life {incarnation} as {role}"),
         What::Stopped => format!("{me} stopped"),
+        What::BoughtAll { purchases } => {
+            format!("{me} has all that it wanted, after {purchases} purchases")
+        }
+        What::Left => format!("{me} has left the market"),
         What::Fault { fault, target } => fault_words(*fault, &name(*target)),
         What::Joined { member, address, .. } => {
             format!("{me} saw {} join at {address}", name(*member))
@@ -218,6 +222,8 @@ fn fault_words(fault: Fault, target: &str) -> String {
         Fault::Resume => format!("the runner let {target} go on"),
         Fault::Restart => format!("the runner restarted {target}"),
         Fault::Resign => format!("the runner asked {target} to resign"),
+        Fault::Join => format!("the runner had {target} join"),
+        Fault::Leave => format!("the runner asked {target} to leave"),
     }
 }
 

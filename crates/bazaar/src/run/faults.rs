@@ -77,22 +77,24 @@ fn of_action(action: Action) -> Fault {
         Action::Resume => Fault::Resume,
         Action::Restart => Fault::Restart,
         Action::Resign => Fault::Resign,
+        Action::Join => Fault::Join,
+        Action::Leave => Fault::Leave,
     }
 }
 
 fn undo(action: Action) -> Option<Action> {
     match action {
-        Action::Kill => Some(Action::Restart),
+        Action::Kill | Action::Leave => Some(Action::Restart),
         Action::Pause => Some(Action::Resume),
-        Action::Resume | Action::Restart | Action::Resign => None,
+        Action::Resume | Action::Restart | Action::Resign | Action::Join => None,
     }
 }
 
 /// Whether a process is there to be struck by a fault.
 pub(super) fn applies(fault: Fault, node: NodeId, is_running: bool, is_paused: bool) -> bool {
     match fault {
-        Fault::Restart => !is_running && node != crate::settings::DIRECTORY,
-        Fault::Pause | Fault::Resign => is_running && !is_paused,
+        Fault::Restart | Fault::Join => !is_running && node != crate::settings::DIRECTORY,
+        Fault::Pause | Fault::Resign | Fault::Leave => is_running && !is_paused,
         Fault::Resume => is_running && is_paused,
         Fault::Kill => is_running,
     }

@@ -13,10 +13,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use host::clock::monotonic_ns;
+use machine::NodeId;
 use view::Verdict;
 
 use crate::exit;
 use crate::scenario::{Scenario, ScenarioError};
+use crate::settings::roles;
 pub use outcome::{Outcome, market, market_of, read};
 pub use processes::Processes;
 
@@ -129,9 +131,12 @@ pub fn command(args: &RunArgs) -> anyhow::Result<ExitCode> {
 pub fn run(scenario: &Scenario, directory: &Path, talk: &Talk) -> anyhow::Result<Outcome> {
     let mut plan = faults::Plan::new(scenario);
     let end_ns = nanos(scenario.run.duration);
+    let roles = (1..).map(NodeId).zip(roles(scenario)).take(scenario.run.peers as usize);
+    let buyers: Vec<NodeId> = roles.filter(|(_, role)| role.buys).map(|(node, _)| node).collect();
     conduct(scenario, directory, talk, |processes| {
         plan.carry_out(processes)?;
-        Ok(processes.now_ns() < end_ns)
+        let is_done = scenario.run.end_when_done && processes.have_bought_all(&buyers);
+        Ok(!is_done && processes.now_ns() < end_ns)
     })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -33,7 +33,6 @@ pub struct Processes {
     directory: PathBuf,
     /// What each process is told beside what all runs tell theirs.
     arguments: Vec<String>,
-    peers: u32,
     origin_ns: u64,
     /// The wall clock then.
     origin_unix_ns: u64,
@@ -49,6 +48,10 @@ pub struct Processes {
     /// Whom each process follows, in its present life.
     follows: BTreeMap<NodeId, Epoch>,
     faults: Vec<Event>,
+    /// Who said that it leaves, in its present life.
+    left: BTreeSet<NodeId>,
+    /// Who said that it has made all of its purchases.
+    done: BTreeSet<NodeId>,
 }
 
 impl Processes {
@@ -76,7 +79,6 @@ impl Processes {
         let mut processes = Self {
             directory: directory.to_owned(),
             arguments: arguments.to_owned(),
-            peers: scenario.run.peers,
             origin_ns: monotonic_ns(),
             origin_unix_ns: unix_ns(),
             cluster: host::entropy::seed().context("cannot draw the tag of the run")?,
@@ -88,10 +90,12 @@ impl Processes {
             under_way: BTreeMap::new(),
             follows: BTreeMap::new(),
             faults: Vec::new(),
+            left: BTreeSet::new(),
+            done: BTreeSet::new(),
         };
         processes.spawn(DIRECTORY)?;
         processes.directory_address = processes.wait_for_address(DIRECTORY)?;
-        for node in 1..=processes.peers {
+        for node in 1..=scenario.run.peers {
             processes.spawn(NodeId(node))?;
         }
         Ok(processes)
@@ -168,13 +172,34 @@ impl Processes {
     pub fn look(&mut self, limit: Duration) -> anyhow::Result<()> {
         let ended = self.children.ended(Some(limit))?;
         self.read_tails()?;
-        match ended.first() {
-            Some((name, status)) => bail!(
+        for (name, status) in ended {
+            self.has_ended(&name, status)?;
+        }
+        Ok(())
+    }
+
+    /// A process ended: well, if it said that it leaves.
+    fn has_ended(&mut self, name: &str, status: ExitStatus) -> anyhow::Result<()> {
+        let node = self.tails.keys().copied().find(|node| places::name(*node) == name);
+        match node {
+            Some(node) if status.success() && self.left.contains(&node) => {
+                self.follows.remove(&node);
+                Ok(())
+            }
+            _ => bail!(
                 "the process {name} ended by itself ({status}): {}",
                 last_words(&self.directory.join("processes").join(format!("{name}.stderr")))
             ),
-            None => Ok(()),
         }
+    }
+
+    /// Whether these peers have made all of their purchases, as far as they run and do not trade.
+    pub fn have_bought_all(&self, buyers: &[NodeId]) -> bool {
+        buyers.iter().all(|&node| {
+            self.done.contains(&node)
+                || self.progress.trader == Some(node)
+                || self.children.id(&places::name(node)).is_none()
+        })
     }
 
     fn read_tails(&mut self) -> anyhow::Result<()> {
@@ -194,8 +219,17 @@ impl Processes {
                     What::Answered { request, .. } | What::Abandoned { request, .. } => {
                         under_way.remove(&request);
                     }
-                    // What an earlier life asked for is nobody's any more.
-                    What::Started { .. } => under_way.clear(),
+                    // What an earlier life asked for and was not told is asked for again.
+                    What::Started { .. } => {
+                        under_way.clear();
+                        self.left.remove(node);
+                    }
+                    What::BoughtAll { .. } => {
+                        self.done.insert(*node);
+                    }
+                    What::Left => {
+                        self.left.insert(*node);
+                    }
                     What::Followed { epoch, .. } => {
                         self.follows.insert(*node, epoch);
                     }
@@ -233,8 +267,9 @@ impl Processes {
                 self.children.resume(&name)?;
                 self.paused.remove(&target);
             }
-            Fault::Restart => self.spawn(target)?,
+            Fault::Restart | Fault::Join => self.spawn(target)?,
             Fault::Resign => self.children.send_line(&name, words::RESIGN)?,
+            Fault::Leave => self.children.send_line(&name, words::LEAVE)?,
         }
         self.progress.feed(&event);
         self.faults.push(event);
@@ -245,10 +280,12 @@ impl Processes {
     fn wait_for_end(&mut self, name: &str) -> anyhow::Result<()> {
         loop {
             let ended = self.children.ended(Some(END_GRACE))?;
-            if let Some((other, status)) = ended.iter().find(|(ended, _)| ended != name) {
-                bail!("the process {other} ended by itself ({status})");
+            let is_gone = ended.iter().any(|(ended, _)| ended == name);
+            self.read_tails()?;
+            for (other, status) in ended.into_iter().filter(|(ended, _)| ended != name) {
+                self.has_ended(&other, status)?;
             }
-            if !ended.is_empty() {
+            if is_gone {
                 return Ok(());
             }
         }
@@ -271,8 +308,8 @@ impl Processes {
     /// # Errors
     /// A process ended that should not have.
     pub fn wind_down(&mut self, limit: Duration) -> anyhow::Result<()> {
-        for node in 1..=self.peers {
-            let name = places::name(NodeId(node));
+        let peers = self.tails.keys().copied().filter(|node| *node != DIRECTORY);
+        for name in peers.map(places::name) {
             if self.children.id(&name).is_some() {
                 self.children.send_line(&name, words::WIND_DOWN)?;
             }

@@ -9,6 +9,8 @@ use machine::NodeId;
 use market::Good;
 use market::limits::{QUANTITY_MAX, UNIT_PRICE_MAX};
 
+use crate::settings::JOINERS_MAX;
+
 use super::choice::{Order, OtherRoles, SellerChoice};
 use super::duration::DurationText;
 use super::fault::{Action, Fault};
@@ -33,14 +35,31 @@ pub(super) fn check(scenario: &Scenario, tree: &Node) -> Problems {
         checker.stocks(scenario);
         checker.pauses(scenario);
     }
-    checker.run(&scenario.run);
+    checker.run(&scenario.run, last_peer(scenario));
     for (index, fault) in scenario.fault.iter().enumerate() {
-        checker.fault(&format!("fault[{index}]"), fault, &scenario.run);
+        checker.fault(&format!("fault[{index}]"), fault, scenario);
     }
     checker.goods(&scenario.trade.goods);
     checker.trading(scenario);
     checker.group(&scenario.group);
     checker.problems
+}
+
+/// Whether a node joins a run.
+fn joins(scenario: &Scenario, node: NodeId) -> bool {
+    let is_join =
+        |fault: &Fault| fault.action == Action::Join && fault.target == Target::Node(node);
+    scenario.fault.iter().any(is_join)
+}
+
+/// The highest peer that there is in a run, or that joins it.
+fn last_peer(scenario: &Scenario) -> u32 {
+    let joiners = scenario.fault.iter().filter(|fault| fault.action == Action::Join);
+    let joiners = joiners.filter_map(|fault| match fault.target {
+        Target::Node(node) => Some(node.0),
+        Target::Trader => None,
+    });
+    joiners.fold(scenario.run.peers, u32::max)
 }
 
 struct Checker<'a> {
@@ -68,7 +87,7 @@ impl Checker<'_> {
         });
     }
 
-    fn run(&mut self, run: &Run) {
+    fn run(&mut self, run: &Run, last_peer: u32) {
         if !run.host.is_loopback() {
             self.blame(
                 &["run.host"],
@@ -76,15 +95,15 @@ impl Checker<'_> {
                 "give \"127.0.0.1\" or \"::1\"",
             );
         }
-        let last = u32::from(run.base_port) + run.peers;
+        let last = u32::from(run.base_port).saturating_add(last_peer);
         if run.base_port > 0 && last > u32::from(u16::MAX) {
             self.blame(
                 &["run.base_port", "run.peers"],
+                format_args!("peer {last_peer} would listen on port {last}, and the last is 65535"),
                 format_args!(
-                    "peer {} would listen on port {last}, and the last is 65535",
-                    run.peers
+                    "give a base_port of {} at most",
+                    u32::from(u16::MAX).saturating_sub(last_peer)
                 ),
-                format_args!("give a base_port of {} at most", u32::from(u16::MAX) - run.peers),
             );
         }
     }
@@ -124,7 +143,22 @@ impl Checker<'_> {
         }
     }
 
-    fn fault(&mut self, path: &str, fault: &Fault, run: &Run) {
+    fn joiner(&mut self, key: &str, node: NodeId, run: &Run) {
+        let (first, last) = (run.peers + 1, run.peers + JOINERS_MAX);
+        if !(first..=last).contains(&node.0) {
+            self.blame(
+                &[key, "run.peers"],
+                format_args!(
+                    "peers up to {} are there from the start, and {JOINERS_MAX} more may join",
+                    run.peers
+                ),
+                format_args!("give {first} to {last}"),
+            );
+        }
+    }
+
+    fn fault(&mut self, path: &str, fault: &Fault, scenario: &Scenario) {
+        let run = &scenario.run;
         let (at, action, who, lasts) = (
             format!("{path}.at"),
             format!("{path}.do"),
@@ -148,15 +182,23 @@ impl Checker<'_> {
                 "give a shorter time, or leave out \"for\"",
             );
         }
-        if fault.lasts.is_some() && !matches!(fault.action, Action::Kill | Action::Pause) {
+        let may_last = matches!(fault.action, Action::Kill | Action::Pause | Action::Leave);
+        if fault.lasts.is_some() && !may_last {
             self.blame(
                 &[&lasts],
                 format_args!("{} happens at once", fault.action.name()),
-                "leave out \"for\"; only kill and pause last",
+                "leave out \"for\"; only kill, pause and leave last",
             );
         }
         match fault.target {
+            Target::Node(node) if fault.action == Action::Join => self.joiner(&who, node, run),
+            Target::Node(node) if joins(scenario, node) => {}
             Target::Node(node) => self.node(&who, node, run),
+            Target::Trader if fault.action == Action::Join => self.blame(
+                &[&action],
+                "the trader is there already",
+                format_args!("give the number of a new peer, as in {}", run.peers + 1),
+            ),
             Target::Trader if matches!(fault.action, Action::Resume | Action::Restart) => self
                 .blame(
                     &[&action],

@@ -16,6 +16,10 @@ choices! {
         Restart = "restart",
         /// A trader is asked to resign.
         Resign = "resign",
+        /// A peer that was not there before joins.
+        Join = "join",
+        /// A peer is asked to leave.
+        Leave = "leave",
     }
 }
 
@@ -30,7 +34,8 @@ tables! {
         /// Whom it strikes.
         #[key("who")]
         pub target: Target,
-        /// How long until a killed peer is started again, or a paused one goes on; never if absent.
+        /// How long until a peer that was killed or left is started again, or a paused one goes on;
+        /// never if absent.
         #[key("for")]
         pub lasts: Option<Share>,
     }

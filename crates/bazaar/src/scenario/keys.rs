@@ -31,6 +31,8 @@ tables! {
             "a run needs time for an election, and its events need room on the disk"
         )]
         pub duration: Duration,
+        /// Whether the run is over as soon as all buyers but the trader have made their purchases.
+        pub end_when_done: bool,
         /// How messages travel: "tcp" or "udp".
         pub transport: Transport,
         /// The address on which all processes listen; one of the loopback.
@@ -58,6 +60,8 @@ tables! {
         /// Who gets which: "in_order": peer 1 and on are the buyers, then come the sellers, then
         /// the others; "shuffled": the same roles, dealt by chance.
         pub deal: Deal,
+        /// What a peer is that joins the running market: as for others.
+        pub joiners: OtherRoles,
     }
 
     /// What is traded, and by which rules.
@@ -108,6 +112,9 @@ tables! {
         /// How long it rests.
         #[within(PERIOD, PERIOD_WHY)]
         pub pause: Duration,
+        /// Whether a buyer that does not sell leaves the market after its purchases, as soon as it
+        /// can be spared as a voter; otherwise it stays and asks for nothing more.
+        pub leave_when_done: bool,
     }
 
     /// How sellers behave.
@@ -132,6 +139,8 @@ tables! {
         /// How often it asks the trader what is left, lest a notice was lost.
         #[within(PERIOD, PERIOD_WHY)]
         pub inquire_every: Duration,
+        /// Whether a seller that leaves takes back what is unsold; otherwise it stays for sale.
+        pub withdraw_when_leaving: bool,
     }
 
     /// How a trader comes and goes.

@@ -63,8 +63,9 @@ tables! {
         /// Seed of all chance: the same seed gives the same draws.
         pub seed: u64,
         /// What goes wrong. Each is { at, do, who, for }: at a share of the run ("50%") or a time
-        /// ("5s"), kill, pause, resume, restart or resign the "trader" or a peer by its number; a
-        /// killed peer is started again after "for", and a paused one goes on.
+        /// ("5s"), kill, pause, resume, restart, resign or leave: the "trader" or a peer by its
+        /// number; or join: a peer above run.peers. After "for" a peer that was killed or left is
+        /// started again, and a paused one goes on.
         pub fault: Vec<Fault>,
         /// The run itself.
         pub run: Run,

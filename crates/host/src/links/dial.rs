@@ -22,11 +22,24 @@ impl Links {
 
     /// Forgets where a node is and ends the link to it.
     pub fn forget<M: Machine>(&mut self, node: NodeId, now: Instant, inbox: &mut Vec<Input<M>>) {
+        self.stop_dialing(node, now, inbox);
+        if let Some(token) = self.peers.get(&node).and_then(|peer| peer.up) {
+            self.close(token, now, inbox);
+        }
+    }
+
+    /// Forgets where a node is; a link to it that is up stays.
+    pub fn stop_dialing<M: Machine>(
+        &mut self,
+        node: NodeId,
+        now: Instant,
+        inbox: &mut Vec<Input<M>>,
+    ) {
         let Some(peer) = self.peers.get_mut(&node) else { return };
         peer.known = None;
-        let tokens = [peer.up, peer.dialing];
+        let dialing = peer.dialing;
         self.chores.clear(Chore::Redial(node));
-        for token in tokens.into_iter().flatten() {
+        if let Some(token) = dialing {
             self.close(token, now, inbox);
         }
         self.drop_if_unused(node);

@@ -113,6 +113,7 @@ impl<A: Application> Loop<'_, A> {
         for request in self.control.requests.drain(..) {
             match request {
                 Request::Connect(node, address) => network.connect(node, address, self.now),
+                Request::StopDialing(node) => network.stop_dialing(node, self.now, &mut self.inbox),
                 Request::Forget(node) => network.forget(node, self.now, &mut self.inbox),
             }
         }

@@ -57,7 +57,7 @@ impl Peer {
         }
     }
 
-    fn submit(&mut self, command: Option<Command>, cx: &mut Cx<'_>) {
+    pub(crate) fn submit(&mut self, command: Option<Command>, cx: &mut Cx<'_>) {
         let Some(command) = command else { return };
         if !self.client.submit(command.clone(), cx.now) {
             let value = crate::client::QUEUE_MAX as u64;
@@ -143,6 +143,7 @@ impl Peer {
         self.send_fresh(cx);
         if !self.client.is_busy() {
             cx.clear(Alarm::Resend);
+            self.go_on_leaving(cx);
         }
     }
 
@@ -177,7 +178,10 @@ impl Peer {
                     Some(Next::Buy) => self.buy(cx),
                     Some(Next::Think(time)) if time.is_zero() => self.buy(cx),
                     Some(Next::Think(time)) => cx.set(Alarm::Think, time),
-                    Some(Next::Stop) | None => self.role = Role { buys: false, ..self.role },
+                    Some(Next::Stop) | None => {
+                        self.role = Role { buys: false, ..self.role };
+                        self.consider_leaving(cx);
+                    }
                 }
             }
             Command::Deposit(offer) => {
@@ -248,6 +252,12 @@ impl Peer {
                     self.send(from, Body::Notice { standing, sale: None }, cx);
                 }
             }
+            Body::AskLots => self.tell_lots(from, cx),
+            Body::Lots { lots } => {
+                if self.leader().is_some_and(|leader| leader.node == from) {
+                    self.take_back(lots, cx);
+                }
+            }
             Body::Notice { standing, sale } => {
                 if self.leader().is_some_and(|leader| leader.node == from) {
                     self.noticed(standing, sale, cx);
@@ -266,8 +276,9 @@ impl Peer {
             | Body::Announced(_)
             | Body::Earliest(_)
             | Body::Floor(_)
-            | Body::Inquire => After::Own,
-            Body::Answer { .. } | Body::Notice { .. } => After::All,
+            | Body::Inquire
+            | Body::AskLots => After::Own,
+            Body::Answer { .. } | Body::Notice { .. } | Body::Lots { .. } => After::All,
         };
         let message = Message::Trade(Trade { clock: self.clock.clone(), body });
         cx.send_after(after, Destination::One(to), message);

@@ -58,6 +58,11 @@ impl Buyer {
         self.memory.wanted = None;
     }
 
+    /// Its settings.
+    pub fn settings(&self) -> &BuyerSettings {
+        &self.settings
+    }
+
     /// Whether it has bought all that it wants.
     pub fn is_done(&self) -> bool {
         let wanted = self.settings.purchases;
@@ -139,6 +144,7 @@ mod tests {
             purchases: 0,
             pause: None,
             retry_other_good: true,
+            leave_when_done: false,
         };
         change(&mut settings);
         Buyer::new(settings, ["salt", "fish"].map(|name| Good::new(name).unwrap()).to_vec())

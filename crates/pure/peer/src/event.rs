@@ -50,6 +50,14 @@ pub enum What {
         /// What it is there for, in a word: `peer`, `buyer`, `directory`…
         role: String,
     },
+    /// A buyer has bought all that it wants.
+    BoughtAll {
+        /// How often it bought, in all of its lives.
+        purchases: u64,
+    },
+    /// A node has left the market in good order: nothing of it is under way, and it says goodbye to
+    /// the directory.
+    Left,
     /// A node ended its life in good order.
     Stopped,
     /// The runner did this to a node.
@@ -263,6 +271,10 @@ pub enum Fault {
     Restart,
     /// Asks a leader to resign.
     Resign,
+    /// Begins the first life of a node that joins the running market.
+    Join,
+    /// Asks it to leave in good order.
+    Leave,
 }
 
 /// What a client can ask a trader for.

@@ -136,5 +136,6 @@ impl Peer {
             // The last life may have ended before it could tell.
             self.report_asked(id, &command, cx);
         }
+        self.consider_leaving(cx);
     }
 }

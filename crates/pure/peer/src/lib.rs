@@ -7,6 +7,7 @@
 //! | [`client`] | requests that are made exactly once, whoever leads |
 //! | [`buyer`], [`seller`] | what a peer wants, and when |
 //! | [`ordering`], [`queue`] | in which order purchases are served |
+//! | `leaving` | the way out of a running market |
 //! | `history` | what a peer remembers across its lives |
 //! | [`trader`] | the market's kernel at the peer that leads, and the right to use it |
 //! | [`Peer`] | the stack: membership, leadership, client, buyer, seller, trader |
@@ -17,6 +18,7 @@ pub mod buyer;
 pub mod client;
 pub mod event;
 mod history;
+mod leaving;
 mod message;
 mod node;
 pub mod ordering;

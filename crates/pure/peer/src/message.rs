@@ -4,7 +4,7 @@ use clocks::{Stamp, VectorClock};
 use groupcast::fence::majority::Promised;
 use groupcast::{leadership, membership};
 use machine::{Epoch, Incarnation};
-use market::{Command, Entry, Good, Kernel, Money, Outcome, Request, RequestId};
+use market::{Command, Entry, Good, Kernel, LotId, Money, Outcome, Request, RequestId};
 use serde::{Deserialize, Serialize};
 
 use crate::settings::Role;
@@ -68,7 +68,17 @@ pub enum Body {
         /// The sale that this notice is for, if any.
         sale: Option<Sale>,
     },
+    /// Seller to trader: what have I on sale? It leaves.
+    AskLots,
+    /// Trader to seller: this, the oldest first.
+    Lots {
+        /// No more than [`LOTS_TOLD_MAX`]: the seller takes them back, then asks again.
+        lots: Vec<LotId>,
+    },
 }
+
+/// How many lots one answer to a seller names: as many withdrawals are under way at once.
+pub const LOTS_TOLD_MAX: usize = client::WINDOW_MAX;
 
 /// Where a seller stands. All but `left` only ever rises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ use market::RequestId;
 use crate::buyer::Buyer;
 use crate::client::Client;
 use crate::event::What;
+use crate::leaving::Leaving;
 use crate::message::{Message, Own, Record, Snapshot};
 use crate::ordering::Ordering;
 use crate::presence::Presence;
@@ -42,6 +43,8 @@ pub struct Peer {
     pub(crate) buying: bool,
     pub(crate) seller: Seller,
     pub(crate) is_winding_down: bool,
+    /// How far it is on its way out; none if it stays.
+    pub(crate) leaving: Option<Leaving>,
     pub(crate) trader: Trader,
     /// How many records stand behind the last snapshot of its own journal.
     pub(crate) own_records: u32,
@@ -56,6 +59,9 @@ pub enum Command {
     Resign,
     /// Ask for nothing new; what is under way goes on.
     WindDown,
+    /// Leave the market: finish what is under way, take back what is unsold, if the settings say so,
+    /// and go, as soon as a majority of the voters stays. Holds for this life only.
+    Leave,
 }
 
 /// To the layer above: what happened, and the peer's clock then.
@@ -105,6 +111,8 @@ pub enum Alarm {
     Quantum,
     /// The trader forgets idle sessions.
     Expire,
+    /// The next step on the way out is due.
+    Leave,
 }
 
 pub(crate) type Cx<'a> = Context<'a, Peer>;
@@ -144,6 +152,7 @@ impl Peer {
             buying: false,
             seller: Seller::new(settings.seller.clone(), settings.goods.clone()),
             is_winding_down: false,
+            leaving: None,
             trader: Trader::new(settings.trader.clone()),
             own_records: 0,
             #[cfg(feature = "planted")]
@@ -179,7 +188,7 @@ impl Peer {
 
     /// Whether this peer buys while another one leads.
     pub fn is_buyer(&self) -> bool {
-        self.role.buys
+        self.role.buys && self.leaving.is_none()
     }
 
     /// What this peer asked for and has no answer to.
@@ -271,11 +280,13 @@ impl Peer {
                     self.report(What::Followed { epoch, messages }, cx);
                     self.resend(cx);
                     self.act(cx);
+                    self.go_on_leaving(cx);
                 }
                 leadership::Report::SteppedDown { epoch, why } => {
                     self.report(What::SteppedDown { epoch, why }, cx);
                     self.stop_trading(why, cx);
                 }
+                leadership::Report::Released => self.go(cx),
             }
         }
     }
@@ -299,6 +310,7 @@ impl Peer {
             Alarm::Question => self.ask_again(cx),
             Alarm::Quantum => self.consider_resigning(cx),
             Alarm::Expire => self.expire_sessions(cx),
+            Alarm::Leave => self.go_on_leaving(cx),
         }
     }
 }
@@ -324,6 +336,7 @@ impl Machine for Peer {
                 self.lead_input(Input::Command(leadership::Command::Resign), cx);
             }
             Input::Command(Command::WindDown) => self.is_winding_down = true,
+            Input::Command(Command::Leave) => self.leave(cx),
             Input::Message { from, body } => self.message(from, body, cx),
             Input::Opened(node) => {
                 self.presence.opened(node);

@@ -154,6 +154,7 @@ mod tests {
             update_probability: 0.0,
             update_every: Duration::from_secs(1),
             inquire_every: Duration::from_secs(1),
+            withdraw_when_leaving: true,
         };
         Seller::new(settings, vec![Good::new("boar").unwrap()])
     }

@@ -76,6 +76,8 @@ pub struct BuyerSettings {
     pub pause: Option<Pause>,
     /// Whether it looks for another good when one is not to be had.
     pub retry_other_good: bool,
+    /// Whether it leaves when it has bought all that it wants, if it does not sell as well.
+    pub leave_when_done: bool,
 }
 
 /// A slow buyer's rest (seed 002: 30 s after every 30 purchases).
@@ -106,6 +108,8 @@ pub struct SellerSettings {
     pub update_every: Duration,
     /// How often it asks where it stands, lest a notice was lost.
     pub inquire_every: Duration,
+    /// Whether it takes back what is unsold when it leaves, instead of leaving it for sale.
+    pub withdraw_when_leaving: bool,
 }
 
 /// How a peer behaves while it trades.

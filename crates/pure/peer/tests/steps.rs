@@ -54,6 +54,7 @@ fn settings(role: Role) -> Settings {
             purchases: 0,
             pause: None,
             retry_other_good: false,
+            leave_when_done: false,
         },
         seller: SellerSettings {
             stock: Range { min: 3, max: 3 },
@@ -64,6 +65,7 @@ fn settings(role: Role) -> Settings {
             update_probability: 0.0,
             update_every: Duration::ZERO,
             inquire_every: Duration::ZERO,
+            withdraw_when_leaving: true,
         },
         trader: TraderSettings {
             founding: Kernel::new(rules).unwrap(),
@@ -418,4 +420,46 @@ fn a_peer_that_comes_back_asks_for_what_was_under_way_again_and_for_nothing_twic
     effects.extend(later.step(answer(stock.id, Outcome::Deposited { lot })));
     let (last, effects) = come_back(&effects);
     assert!(requests(&effects).is_empty() && !last.peer.is_busy(), "all is settled: {effects:?}");
+}
+
+#[test]
+fn a_seller_that_leaves_takes_back_what_is_unsold_then_asks_for_leave_and_says_goodbye() {
+    let mut settings = settings(Role { buys: false, sells: true });
+    settings.leadership.voters = [CLIENT, ME].into();
+    let epoch = Epoch { counter: 9, node: CLIENT };
+    let from = CLIENT;
+    let of_trader =
+        |body| Input::Message { from, body: Message::Trade(Trade { clock: None, body }) };
+    let of_leader = |body| Input::Message { from, body: Message::Leadership(body) };
+    let sends = |effects: &[Effect<Peer>], what: &str| {
+        effects.iter().any(|effect| {
+            matches!(effect, Effect::Send { body, .. } if format!("{body:?}").contains(what))
+        })
+    };
+    let mut bench = Bench { peer: Peer::new(settings), random: Random::from_seed(1) };
+    bench.step(Input::Start);
+    bench.step(Input::Opened(CLIENT));
+    bench.step(of_leader(leadership::Message::Lead(epoch)));
+    let client = ClientId { party: Party(2), life: 1 << 20 };
+    let id = |number| RequestId { client, number };
+    bench.step(of_trader(Body::Answer { epoch, id: id(0), outcome: Outcome::Opened }));
+
+    let busy = bench.step(Input::Command(peer::Command::Leave));
+    assert!(!sends(&busy, "AskLots"), "its deposit is under way: {busy:?}");
+    let lot = market::LotId(1);
+    let outcome = Outcome::Deposited { lot };
+    let idle = bench.step(of_trader(Body::Answer { epoch, id: id(1), outcome }));
+    assert!(sends(&idle, "AskLots"), "{idle:?}");
+    let told = bench.step(of_trader(Body::Lots { lots: vec![lot] }));
+    assert!(matches!(&requests(&told)[..], [(_, request)] if request.id == id(2)), "{told:?}");
+    let outcome = Outcome::Withdrawn { good: fish(), quantity: 3 };
+    let withdrawn = bench.step(of_trader(Body::Answer { epoch, id: id(2), outcome }));
+    assert!(sends(&withdrawn, "AskLots"), "{withdrawn:?}");
+    let cleared = bench.step(of_trader(Body::Lots { lots: vec![] }));
+    assert!(sends(&cleared, "Leave(") && !sends(&cleared, "Leave {"), "{cleared:?}");
+    let gone = bench.step(of_leader(leadership::Message::Released(epoch)));
+    assert!(sends(&gone, "Leave { incarnation"), "{gone:?}");
+    let last = gone.last().unwrap();
+    assert!(matches!(last, Effect::Report { report, .. } if report.what == What::Left), "{gone:?}");
+    assert!(bench.step(of_leader(leadership::Message::Released(epoch))).is_empty(), "once");
 }

@@ -177,6 +177,11 @@ impl<M: Machine> World<M> {
         slot.durable >= slot.appended_own
     }
 
+    /// Whether a node was ever up.
+    pub fn has_started(&self, node: NodeId) -> bool {
+        self.slots[node.0 as usize].life > 0
+    }
+
     /// Whether a node is up.
     pub fn is_up(&self, node: NodeId) -> bool {
         self.machine(node).is_some()

@@ -11,7 +11,8 @@ use peer::event::Operation;
 #[derive(Debug, Default)]
 pub(super) struct Conservation {
     brought: BTreeMap<Good, u64>,
-    bought: BTreeMap<Good, u64>,
+    /// Units that buyers bought and sellers had back, as far as they were told.
+    taken: BTreeMap<Good, u64>,
     told: BTreeMap<Party, (u64, u64)>,
     under_way: BTreeSet<RequestId>,
     in_doubt: BTreeSet<Party>,
@@ -33,15 +34,24 @@ impl Conservation {
 
     pub fn answered(&mut self, request: RequestId, outcome: &Outcome) -> Result<(), String> {
         self.under_way.remove(&request);
-        let Outcome::Bought(receipt) = outcome else { return Ok(()) };
+        let receipt = match outcome {
+            Outcome::Bought(receipt) => receipt,
+            // What a seller has back is sold to nobody else.
+            Outcome::Withdrawn { good, quantity } => return self.taken(good, *quantity),
+            _ => return Ok(()),
+        };
         let (units, paid) = self.told.entry(request.client.party).or_default();
         *units += u64::from(receipt.quantity);
         *paid += receipt.paid.0;
-        let bought = self.bought.entry(receipt.good.clone()).or_default();
-        *bought += u64::from(receipt.quantity);
-        let brought = self.brought.get(&receipt.good).copied().unwrap_or_default();
-        if *bought > brought {
-            return Err(format!("{bought} {} were sold of {brought}", receipt.good));
+        self.taken(&receipt.good, receipt.quantity)
+    }
+
+    fn taken(&mut self, good: &Good, quantity: u32) -> Result<(), String> {
+        let taken = self.taken.entry(good.clone()).or_default();
+        *taken += u64::from(quantity);
+        let brought = self.brought.get(good).copied().unwrap_or_default();
+        if *taken > brought {
+            return Err(format!("{taken} {good} were sold or given back of {brought}"));
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use market::{Outcome, Party, RequestId};
+use peer::event::Operation;
 use peer::{Record, Snapshot};
 
 /// What a node's own journal says of the requests of its earlier lives.
@@ -54,11 +55,32 @@ pub(super) struct History {
     bought: BTreeMap<Party, u64>,
     /// Who knows of an answer that no report tells.
     knows_more: BTreeSet<Party>,
+    /// The one deposit of each seller, in worlds where each makes one only.
+    stocks: Option<BTreeMap<Party, RequestId>>,
 }
 
 impl History {
-    pub fn asked(&mut self, request: RequestId) {
+    pub fn new(one_stock: bool) -> Self {
+        Self { stocks: one_stock.then(BTreeMap::new), ..Self::default() }
+    }
+
+    pub fn asked(&mut self, request: RequestId, operation: &Operation) -> Result<(), String> {
         self.under_way.insert(request);
+        if let (Some(stocks), Operation::Deposit { .. }) = (&mut self.stocks, operation) {
+            let first = *stocks.entry(request.client.party).or_insert(request);
+            if first != request {
+                return Err(format!("{request} brings a second stock after {first}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Who leaves in good order has nothing under way.
+    pub fn left(&self, party: Party) -> Result<(), String> {
+        match self.under_way.iter().find(|id| id.client.party == party) {
+            Some(id) => Err(format!("{party} has left, and request {id} is under way")),
+            None => Ok(()),
+        }
     }
 
     pub fn abandoned(&mut self, request: RequestId) {

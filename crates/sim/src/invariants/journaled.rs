@@ -36,6 +36,11 @@ impl Journaled {
         }
     }
 
+    /// The market that the journal gives, as of the last check.
+    pub fn market(&self) -> &Kernel {
+        &self.market
+    }
+
     /// A client, or the record of a run, was told of this.
     pub fn told(&mut self, request: RequestId, outcome: &Outcome) {
         if outcome.is_remembered() {

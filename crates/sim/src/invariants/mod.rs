@@ -8,7 +8,7 @@ mod one_leader;
 mod order;
 mod promises;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use history::Settled;
 use machine::{Epoch, Instant, NodeId};
@@ -46,6 +46,8 @@ pub struct Contents {
     pub deposits: u64,
     /// Leaders elected.
     pub elections: u64,
+    /// Peers that left in good order.
+    pub left: u64,
 }
 
 /// Watches a world of peers.
@@ -57,6 +59,8 @@ pub struct Watch {
     pub contents: Contents,
     /// When each buyer last had an answer, so that the end of a world can tell who was served.
     pub last_answer: BTreeMap<NodeId, Instant>,
+    /// Who has just left in good order, and is to be stopped.
+    pub left: BTreeSet<NodeId>,
     /// When anybody was last told of a sale.
     pub last_sale: Option<Instant>,
     one_leader: one_leader::OneLeader,
@@ -69,12 +73,14 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches a world whose first trader founds this market.
-    pub fn new(founding: Kernel) -> Self {
+    /// Watches a world whose first trader founds this market, and whose sellers bring one stock
+    /// each if `one_stock`.
+    pub fn new(founding: Kernel, one_stock: bool) -> Self {
         Self {
             violation: None,
             contents: Contents::default(),
             last_answer: BTreeMap::new(),
+            left: BTreeSet::new(),
             last_sale: None,
             one_leader: one_leader::OneLeader::default(),
             exactly_once: exactly_once::ExactlyOnce::default(),
@@ -82,7 +88,7 @@ impl Watch {
             conservation: conservation::Conservation::default(),
             promises: promises::Promises::default(),
             order: None,
-            history: history::History::default(),
+            history: history::History::new(one_stock),
         }
     }
 
@@ -128,6 +134,17 @@ impl Watch {
         self.hold(LOST, now, held);
     }
 
+    /// A node left in good order: nothing of it is under way, or on sale if it takes that back.
+    pub fn has_left(&mut self, now: Instant, party: Party, takes_back: bool) {
+        self.contents.left += 1;
+        let held = self.history.left(party);
+        self.hold(LOST, now, held);
+        let lot = self.journaled.market().lots_of(party).next().filter(|_| takes_back);
+        let left_over =
+            lot.map(|(lot, _)| format!("{party} has left, and its lot {lot} is on sale"));
+        self.hold("who leaves takes back what is unsold", now, left_over.map_or(Ok(()), Err));
+    }
+
     /// At the end, when nothing is under way: whoever lives has an answer to each of its requests,
     /// or knows that it is in doubt, and has counted each purchase once.
     pub fn is_settled(&mut self, now: Instant, party: Party, peer: &Peer) {
@@ -160,11 +177,15 @@ impl Observer<Node> for Watch {
                 self.hold("exactly once", now, held);
                 self.served(now, *request);
             }
+            What::Left => {
+                self.left.insert(node);
+            }
             What::Repeated { .. } => self.contents.repeated += 1,
             What::Deposited { .. } => self.contents.deposits += 1,
             What::Asked { request, operation, stamp } => {
                 self.conservation.asked(*request, operation);
-                self.history.asked(*request);
+                let held = self.history.asked(*request, operation);
+                self.hold("no seller brings a second opening stock", now, held);
                 if let (Some(order), Some(stamp)) = (&mut self.order, stamp) {
                     order.asked(*request, node, stamp.clone());
                 }

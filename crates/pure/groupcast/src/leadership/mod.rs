@@ -241,6 +241,8 @@ pub struct Leadership {
     learners: BTreeSet<NodeId>,
     /// Voters that this node, as the leader, gave leave to go.
     released: BTreeSet<NodeId>,
+    /// When it begins to do so: by then those are gone whom the leader before it let go.
+    releases_from: Instant,
     /// Whether any leader was known in this life, and the last one.
     had_leader: bool,
     last_leader: Epoch,
@@ -285,6 +287,7 @@ impl Leadership {
             askers: BTreeMap::new(),
             learners: BTreeSet::new(),
             released: BTreeSet::new(),
+            releases_from: Instant::ZERO,
             had_leader: false,
             last_leader: Epoch::ZERO,
             was_complete: false,

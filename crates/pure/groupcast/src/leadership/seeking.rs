@@ -130,6 +130,7 @@ impl Leadership {
         let messages = self.messages_since_leader();
         cx.report(Report::Elected { epoch, cause, took: cx.now.since(since), messages });
         self.released.clear();
+        self.releases_from = cx.now + self.settings.heartbeat_limit;
         cx.send_many(others, Message::Lead(epoch));
         self.tell_learners(Message::Lead(epoch), cx);
         cx.set(Alarm::Beat, self.settings.heartbeat_period);

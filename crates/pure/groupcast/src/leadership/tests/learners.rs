@@ -65,7 +65,10 @@ fn a_learner_that_joins_late_follows_at_once_and_asks_again_if_it_hears_nothing(
 #[test]
 fn voters_go_one_by_one_as_long_as_a_majority_stays() {
     let mut group = Group::new(5, |_| {});
-    group.run(LIMIT);
+    group.run(LIMIT * 2);
+    assert!(
+        group.nodes[&NodeId(5)].could_go(group.now) && !group.nodes[&NodeId(1)].could_go(group.now)
+    );
     group.command(1, Command::Leave);
     group.command(2, Command::Leave);
     group.command(1, Command::Leave);
@@ -77,8 +80,9 @@ fn voters_go_one_by_one_as_long_as_a_majority_stays() {
     group.command(4, Command::Leave);
     assert_eq!(released(&group), [1, 2, 1]);
     assert_eq!(group.epoch().node, NodeId(5), "it has its majority");
+    assert!(!group.nodes[&NodeId(5)].could_go(group.now), "and would not without itself");
     let mut group = with_learner(3);
-    group.run(LIMIT);
+    group.run(LIMIT * 2);
     group.command(4, Command::Leave);
     group.command(3, Command::Leave);
     assert_eq!(released(&group), [4], "a learner may always go, and a leader resigns first");
