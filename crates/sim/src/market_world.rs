@@ -120,7 +120,7 @@ impl MarketWorld {
             self.watch.after_step(now, self.world.common().chain());
             self.watch_promise(node);
             if self.watch.left.remove(&node) {
-                self.watch.has_left(now, peer::party(node), takes_back(node));
+                self.watch.has_left(now, peer::party(node), takes_back(node, &self.swarm));
                 self.world.crash(node);
                 if self.leavers_return {
                     self.start(node);

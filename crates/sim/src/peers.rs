@@ -25,9 +25,9 @@ fn role(node: NodeId) -> Role {
     Role { buys: !matches!(place, 1 | 4 | 7), sells: matches!(place, 1 | 4 | 7 | 2 | 5) }
 }
 
-/// Every other peer takes back what is unsold when it leaves.
-pub(crate) fn takes_back(node: NodeId) -> bool {
-    node.0.is_multiple_of(2)
+/// Every other peer takes back what is unsold when it leaves, unless it would bring nothing after.
+pub(crate) fn takes_back(node: NodeId, swarm: &Swarm) -> bool {
+    node.0.is_multiple_of(2) && !swarm.one_stock
 }
 
 /// What a peer of a world is told.
@@ -77,7 +77,7 @@ pub(crate) fn settings(me: NodeId, swarm: &Swarm) -> Settings {
             update_probability: if swarm.one_stock { 0.0 } else { 0.2 },
             update_every: millis(5_000),
             inquire_every: millis(1_000),
-            withdraw_when_leaving: takes_back(me),
+            withdraw_when_leaving: takes_back(me, swarm),
         },
         trader: TraderSettings {
             founding: founding(),
