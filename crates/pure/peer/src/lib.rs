@@ -32,7 +32,7 @@ mod settings;
 pub mod trader;
 
 pub use event::{Event, What};
-pub use message::{Body, Message, Own, Record, Sale, Snapshot, Standing, Trade};
+pub use message::{Body, LOTS_TOLD_MAX, Message, Own, Record, Sale, Snapshot, Standing, Trade};
 pub use node::{Alarm, Node};
 #[cfg(feature = "planted")]
 pub use peer::Planted;
