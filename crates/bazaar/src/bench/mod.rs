@@ -4,8 +4,8 @@ mod buy;
 mod failover;
 mod multicast;
 mod orders;
-mod sales;
 mod restart;
+mod sales;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -103,7 +103,7 @@ impl Buyer {
                 }
                 if let Some(pause) = self.settings.pause
                     && pause.after != 0
-                    && self.purchases.is_multiple_of(pause.after)
+                    && self.memory.purchases.is_multiple_of(pause.after)
                 {
                     return Next::Think(pause.lasts + self.think(random));
                 }
