@@ -23,6 +23,7 @@ mod peers;
 mod run;
 mod seeds;
 pub mod swarm;
+mod sweep;
 
 pub use run::{Options, Outcome, run, run_swarm};
 pub use seeds::{Failure, Totals, run_seeds};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{Contents, Options, Outcome, run};
+use crate::sweep::sweep;
 
 /// What many worlds contained.
 #[derive(Debug, Clone, Default)]
@@ -81,30 +81,15 @@ pub fn run_seeds(
     options: &Options,
     progress: impl Fn(u64) + Sync,
 ) -> (Totals, Option<Outcome>) {
-    let next = AtomicU64::new(seeds.start);
-    let stop = AtomicBool::new(false);
-    let shared = Mutex::new((Totals::default(), None::<u64>));
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
-                        return;
-                    }
-                    let outcome = run(seed, options);
-                    let Ok(mut shared) = shared.lock() else { return };
-                    shared.0.add(&outcome);
-                    progress(shared.0.worlds);
-                    if outcome.violation.is_some() {
-                        stop.store(true, Ordering::Relaxed);
-                        shared.1 = Some(shared.1.map_or(seed, |other| other.min(seed)));
-                    }
-                }
-            });
-        }
+    let totals = Mutex::new(Totals::default());
+    let failed = sweep(seeds, threads, |seed| {
+        let outcome = run(seed, options);
+        let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
+        totals.add(&outcome);
+        progress(totals.worlds);
+        outcome.violation.is_none()
     });
-    let (totals, failed) = shared.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let totals = totals.into_inner().unwrap_or_else(PoisonError::into_inner);
     let failure = failed.map(|seed| run(seed, &Options { trace: true, ..options.clone() }));
     (totals, failure)
 }
