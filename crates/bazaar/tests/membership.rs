@@ -102,7 +102,7 @@ fn a_peer_that_leaves_takes_back_what_is_unsold_and_the_trader_hands_over_first(
 }
 
 #[test]
-fn buyers_that_have_all_they_wanted_leave_and_the_run_ends() {
+fn a_run_ends_when_all_buyers_have_what_they_wanted() {
     let folder = tempfile::tempdir().unwrap();
     let settings = [
         "run.duration=10m",
