@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use groupcast::membership::Directory;
 use host::{Application, CommonJournal, Control, NodeSettings, Transport};
 use machine::{Incarnation, Instant, NodeId};
-use peer::{Command, Event, Node, Peer, Report, What};
+use peer::{Command, Event, MessageLimits, Node, Peer, Replicated, Report, What};
 
 use crate::scenario::{self, Scenario};
 use crate::settings::{DIRECTORY, peer_settings};
@@ -66,6 +66,10 @@ pub mod places {
     pub fn market(run: &Path) -> PathBuf {
         run.join("journals").join("market")
     }
+    /// Where each peer's own journal stands.
+    pub fn journals(run: &Path) -> PathBuf {
+        run.join("journals")
+    }
     /// A peer's own journal.
     pub fn own(run: &Path, node: NodeId) -> PathBuf {
         run.join("journals").join(format!("peer-{node}"))
@@ -114,12 +118,13 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
         },
         listen,
         own_journal: peers_only(places::own(&args.run, node)),
-        common_journal: peers_only(places::market(&args.run)).map(|folder| CommonJournal {
-            folder,
-            form: match scenario.journal.handover {
+        common_journal: peers_only(places::market(&args.run)).and_then(|folder| {
+            let form = match scenario.journal.handover {
                 scenario::Handover::File => store::Form::Files,
                 scenario::Handover::Database => store::Form::Database,
-            },
+                scenario::Handover::Replicated => return None,
+            };
+            Some(CommonJournal { folder, form })
         }),
         polls_for: host::POLLS_FOR,
         durability: match scenario.journal.durability {
@@ -140,7 +145,16 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
         let life = Incarnation(args.origin_ns >> 32);
         Node::Directory(Box::new(Directory::new(scenario.group.expiry, life)))
     } else {
-        Node::Peer(Box::new(Peer::new(peer_settings(&scenario, node, address))))
+        let settings = peer_settings(&scenario, node, address);
+        match (scenario.journal.handover, scenario.run.transport) {
+            (scenario::Handover::Replicated, scenario::Transport::Tcp) => {
+                Node::Replicated(Box::new(Replicated::new(settings, MessageLimits::STREAMS)))
+            }
+            (scenario::Handover::Replicated, scenario::Transport::Udp) => {
+                Node::Replicated(Box::new(Replicated::new(settings, MessageLimits::DATAGRAMS)))
+            }
+            _ => Node::Peer(Box::new(Peer::new(settings))),
+        }
     };
     let place = &args.events;
     let events = File::options().create_new(true).append(true).open(place);

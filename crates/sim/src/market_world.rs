@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use groupcast::membership::Directory;
 use machine::{Incarnation, Instant, Machine, NodeId, Random};
-use peer::{Node, Peer};
+use peer::{MessageLimits, Node, Peer, Replicated};
 
 use crate::engine::{Network, World};
 use crate::invariants::{Settled, Watch};
@@ -47,7 +47,7 @@ impl MarketWorld {
         let agenda = agenda.map(|(index, planned)| ((planned.at, index, true), planned)).collect();
         let mut market = Self {
             world,
-            watch: Watch::new(founding(), swarm.one_stock),
+            watch: Watch::new(founding(), swarm.one_stock, swarm.replicated),
             swarm,
             options: options.clone(),
             random: Random::fork(seed, 3),
@@ -67,19 +67,33 @@ impl MarketWorld {
             let directory = Directory::new(Duration::from_secs(5), Incarnation(1));
             Node::Directory(Box::new(directory))
         } else {
-            #[allow(unused_mut, reason = "only a planted bug changes the peer")]
-            let mut peer = Peer::new(settings(node, &self.swarm));
-            #[cfg(feature = "planted")]
-            if let Some(bug) = self.options.planted {
-                peer.plant(bug);
-            }
-            Node::Peer(Box::new(peer))
+            self.peer(node)
         };
         let (snapshot, records) = self.world.own_journal(node);
         let settled = Settled::read(snapshot, records);
         self.world.start(node, machine, &mut self.watch);
         if let Some(peer) = self.world.machine(node).and_then(Node::peer) {
             self.watch.came_back(self.world.now(), peer::party(node), &settled, peer);
+        }
+    }
+
+    fn peer(&self, node: NodeId) -> Node {
+        let settings = settings(node, &self.swarm);
+        #[allow(unused_mut, reason = "only a planted bug changes the peer")]
+        if self.swarm.replicated {
+            let mut replicated = Replicated::new(settings, MessageLimits::DATAGRAMS);
+            #[cfg(feature = "planted")]
+            if let Some(bug) = self.options.planted {
+                replicated.peer_mut().plant(bug);
+            }
+            Node::Replicated(Box::new(replicated))
+        } else {
+            let mut peer = Peer::new(settings);
+            #[cfg(feature = "planted")]
+            if let Some(bug) = self.options.planted {
+                peer.plant(bug);
+            }
+            Node::Peer(Box::new(peer))
         }
     }
 

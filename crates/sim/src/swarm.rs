@@ -106,6 +106,8 @@ pub struct Swarm {
     /// Whether sellers bring one large stock at the start and nothing after, so that a second
     /// opening stock shows.
     pub one_stock: bool,
+    /// Whether the market is held by a majority, instead of the common journal.
+    pub replicated: bool,
 }
 
 /// The fewest faults of a world.
@@ -164,12 +166,15 @@ impl Swarm {
             session_idle: Duration::from_secs(random.between(4, 40)),
             // Few goods are on sale there, and most of a slow trader's time goes into refusals.
             one_stock: random.chance(0.2) && !is_stable,
+            replicated: Random::fork(seed, HANDOVERS).chance(0.3),
         }
     }
 }
 
 /// The stream of chance from which the order is drawn.
 const ORDERS: u64 = 17;
+/// The stream of chance from which the form of handover is drawn.
+const HANDOVERS: u64 = 18;
 
 /// Most worlds serve by arrival, which is what most markets do.
 fn order(random: &mut Random, orders: &mut Random) -> OrderPolicy {

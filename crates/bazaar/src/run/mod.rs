@@ -2,6 +2,7 @@
 //! goes on, ends all of them, and judges what they left behind.
 
 mod faults;
+mod journal;
 mod outcome;
 mod processes;
 mod tails;
@@ -19,7 +20,8 @@ use view::Verdict;
 use crate::exit;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::settings::roles;
-pub use outcome::{Outcome, market, market_of, read};
+pub use journal::{market, market_of};
+pub use outcome::{Outcome, read};
 pub use processes::Processes;
 
 /// How long the processes have to answer what is under way when the time is over.

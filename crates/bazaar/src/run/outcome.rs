@@ -10,12 +10,11 @@ use groupcast::overlay::Overlay;
 use judge::{Judgement, RunFiles};
 use machine::NodeId;
 use market::Kernel;
-use peer::{Record, Snapshot};
-use store::Contents;
 use view::lines::Tail;
 use view::topology::{self, Topology};
 use view::{Event, Facts, Summary, history};
 
+use super::journal::market;
 use crate::node::places;
 use crate::scenario::Scenario;
 use crate::settings::{DIRECTORY, roles};
@@ -91,38 +90,6 @@ pub fn read(directory: &Path) -> anyhow::Result<RunFiles> {
         history: history.with_context(|| directory.join("history.jsonl").display().to_string())?,
         market: market(directory)?,
     })
-}
-
-/// The market as its journal holds it; none if nothing was ever written there.
-///
-/// # Errors
-/// The journal is damaged, or is not one of a market.
-pub fn market(directory: &Path) -> anyhow::Result<Option<Kernel>> {
-    let place = places::market(directory);
-    let contents = store::read(&place).context("cannot read the market's journal")?;
-    contents.map_or(Ok(None), |contents| market_of(contents, &place))
-}
-
-/// The market that stands in the journal at `place`; none if nothing was ever written there.
-///
-/// # Errors
-/// The journal is not one of a market.
-pub fn market_of(contents: Contents, place: &Path) -> anyhow::Result<Option<Kernel>> {
-    let Some(bytes) = contents.snapshot else { return Ok(None) };
-    let not_ours = || format!("{} does not hold a market", place.display());
-    let mut kernel = match wire::from_bytes(&bytes).with_context(not_ours)? {
-        Snapshot::Market(kernel) => *kernel,
-        Snapshot::Own(_) => anyhow::bail!(not_ours()),
-    };
-    for record in &contents.records {
-        match wire::from_bytes(record).with_context(not_ours)? {
-            Record::Entry(entry) => {
-                kernel.apply(&entry);
-            }
-            _ => anyhow::bail!(not_ours()),
-        }
-    }
-    Ok(Some(kernel))
 }
 
 fn create(place: &Path) -> anyhow::Result<BufWriter<File>> {

@@ -99,6 +99,8 @@ choices! {
         File = "file",
         /// Through an embedded database in a common place.
         Database = "database",
+        /// Not at all: a majority of the peers holds it.
+        Replicated = "replicated",
     }
 
     /// What a confirmed write outlives.

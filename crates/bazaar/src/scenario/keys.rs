@@ -196,9 +196,9 @@ tables! {
 
     /// How the market outlives its traders.
     pub struct Journal {
-        /// How the market passes to the next trader: through a "file" in a common place, or an
+        /// How the market passes to the next trader: through a "file" in a common place; through an
         /// embedded "database" there, which is slower, and waits for the disk whatever "durability"
-        /// says.
+        /// says; or "replicated": a majority of the first peers holds it, each in its own journal.
         pub handover: Handover,
         /// What a confirmed sale outlives: with "disk" the loss of power, with "memory" the death
         /// of any process.

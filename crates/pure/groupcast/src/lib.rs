@@ -94,6 +94,7 @@ pub mod election;
 pub mod fence;
 pub mod group;
 pub mod leadership;
+pub mod log;
 pub mod membership;
 pub mod overlay;
 pub mod swim;

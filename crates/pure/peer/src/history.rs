@@ -31,7 +31,7 @@ use crate::settings::Role;
 const RECORDS_MAX: u32 = 4096;
 
 impl Peer {
-    fn own(&self) -> Own {
+    pub(crate) fn own(&self) -> Own {
         Own {
             incarnation: self.incarnation,
             promised: self.leadership.promised(),
@@ -61,7 +61,7 @@ impl Peer {
 
     pub(crate) fn restore(&mut self, snapshot: Snapshot, cx: &mut Cx<'_>) {
         let own = match snapshot {
-            Snapshot::Own(own) => own,
+            Snapshot::Own(own) | Snapshot::Replica { own, .. } => own,
             Snapshot::Market(kernel) => return self.trader.restore(*kernel),
         };
         self.incarnation = own.incarnation;
@@ -109,6 +109,8 @@ impl Peer {
                 self.ordering.replay_lost();
             }
             Record::Role(role) => self.role_by_chance = Some(role),
+            // For whoever holds this peer.
+            Record::Log(_) => {}
         }
     }
 

@@ -10,6 +10,7 @@
 //! | `leaving` | the way out of a running market |
 //! | `history` | what a peer remembers across its lives |
 //! | [`trader`] | the market's kernel at the peer that leads, and the right to use it |
+//! | [`replicated`] | a peer whose market is held by a majority, instead of a common place |
 //! | [`Peer`] | the stack: membership, leadership, client, buyer, seller, trader |
 //! | [`event`] | what a peer tells: the record of a run |
 
@@ -26,6 +27,7 @@ mod peer;
 mod presence;
 pub mod queue;
 mod queueing;
+pub mod replicated;
 pub mod seller;
 mod serving;
 mod settings;
@@ -37,6 +39,7 @@ pub use node::{Alarm, Node};
 #[cfg(feature = "planted")]
 pub use peer::Planted;
 pub use peer::{Command, Peer, Report};
+pub use replicated::{MessageLimits, Replica, Replicated};
 pub use settings::{
     BuyerSettings, Form, OrderPolicy, Pause, Range, Role, SellerSettings, Settings, TraderSettings,
 };

@@ -2,11 +2,12 @@
 
 use clocks::{Stamp, VectorClock};
 use groupcast::fence::majority::Promised;
-use groupcast::{leadership, membership};
+use groupcast::{leadership, log, membership};
 use machine::{Epoch, Incarnation};
 use market::{Command, Entry, Good, Kernel, LotId, Money, Outcome, Request, RequestId};
 use serde::{Deserialize, Serialize};
 
+use crate::replicated::Replica;
 use crate::settings::Role;
 use crate::{buyer, client, ordering};
 
@@ -19,6 +20,8 @@ pub enum Message {
     Leadership(leadership::Message),
     /// The market.
     Trade(Trade),
+    /// Between those that hold the market, where it is replicated.
+    Log(log::Message<Entry>),
 }
 
 /// A message of the market.
@@ -135,6 +138,8 @@ pub enum Record {
     SessionLost,
     /// Its own: what it became by chance.
     Role(Role),
+    /// Its own: its part in the log that holds the market, where it is replicated.
+    Log(log::Record<Entry>),
 }
 
 /// A snapshot of either of a peer's journals.
@@ -144,6 +149,13 @@ pub enum Snapshot {
     Own(Own),
     /// The common one: the market.
     Market(Box<Kernel>),
+    /// Its own, where the market is replicated.
+    Replica {
+        /// What it remembers of itself.
+        own: Own,
+        /// Its part in the log that holds the market.
+        log: Box<log::Snapshot<Replica>>,
+    },
 }
 
 /// What a peer remembers of itself across its lives.

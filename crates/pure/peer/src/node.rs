@@ -1,18 +1,22 @@
 //! Any process of a market: a peer, or the directory that introduces peers to each other. Hosts
 //! and simulators run this one machine.
 
+use groupcast::log::Log;
 use groupcast::membership::{self, Directory};
 use machine::{Context, Holds, Incarnation, Input, Machine, Never};
 
 use crate::event::What;
 use crate::message::{Message, Record, Snapshot};
 use crate::peer::{Alarm as PeerAlarm, Command, Peer, Report};
+use crate::replicated::{Replica, Replicated};
 
 /// A process of a market.
 #[derive(Debug, Clone)]
 pub enum Node {
     /// Buys, sells, trades.
     Peer(Box<Peer>),
+    /// The same, and holds the market together with the others.
+    Replicated(Box<Replicated>),
     /// Introduces peers to each other.
     Directory(Box<Directory>),
 }
@@ -31,7 +35,16 @@ impl Node {
     pub fn peer(&self) -> Option<&Peer> {
         match self {
             Self::Peer(peer) => Some(peer),
+            Self::Replicated(replicated) => Some(replicated.peer()),
             Self::Directory(_) => None,
+        }
+    }
+
+    /// Its part in the log that holds the market, where it is replicated.
+    pub fn log(&self) -> Option<&Log<Replica>> {
+        match self {
+            Self::Replicated(replicated) => Some(replicated.log()),
+            Self::Peer(_) | Self::Directory(_) => None,
         }
     }
 }
@@ -62,7 +75,19 @@ fn run_directory(directory: &mut Directory, input: Input<Node>, cx: &mut Context
     }
 }
 
-fn run_peer(peer: &mut Peer, input: Input<Node>, cx: &mut Context<'_, Node>) {
+/// A peer's input, or that of a peer whose market is replicated: they have all types in common.
+fn run_peer<P>(peer: &mut P, input: Input<Node>, cx: &mut Context<'_, Node>)
+where
+    P: Machine<
+            Message = Message,
+            Command = Command,
+            Report = Report,
+            Record = Record,
+            Snapshot = Snapshot,
+            Alarm = PeerAlarm,
+        >,
+    Node: Holds<P>,
+{
     let input = match input {
         Input::Restore { journal, snapshot } => Input::Restore { journal, snapshot },
         Input::Replay { journal, record } => Input::Replay { journal, record },
@@ -89,7 +114,8 @@ impl Machine for Node {
 
     fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
         match self {
-            Self::Peer(peer) => run_peer(peer, input, cx),
+            Self::Peer(peer) => run_peer(&mut **peer, input, cx),
+            Self::Replicated(replicated) => run_peer(&mut **replicated, input, cx),
             Self::Directory(directory) => run_directory(directory, input, cx),
         }
     }
@@ -97,25 +123,33 @@ impl Machine for Node {
     fn check(&self) -> Result<(), String> {
         match self {
             Self::Peer(peer) => peer.check(),
+            Self::Replicated(replicated) => replicated.check(),
             Self::Directory(directory) => directory.check(),
         }
     }
 }
 
-impl Holds<Peer> for Node {
-    fn message(inner: Message) -> Message {
-        inner
-    }
-    fn record(inner: Record) -> Record {
-        inner
-    }
-    fn snapshot(inner: Snapshot) -> Snapshot {
-        inner
-    }
-    fn alarm(inner: PeerAlarm) -> Alarm {
-        Alarm::Peer(inner)
-    }
+/// A peer's values are the process's own, replicated or not.
+macro_rules! holds_peer {
+    ($peer:ty) => {
+        impl Holds<$peer> for Node {
+            fn message(inner: Message) -> Message {
+                inner
+            }
+            fn record(inner: Record) -> Record {
+                inner
+            }
+            fn snapshot(inner: Snapshot) -> Snapshot {
+                inner
+            }
+            fn alarm(inner: PeerAlarm) -> Alarm {
+                Alarm::Peer(inner)
+            }
+        }
+    };
 }
+holds_peer!(Peer);
+holds_peer!(Replicated);
 
 impl Holds<Directory> for Node {
     fn message(inner: membership::Message) -> Message {

@@ -4,6 +4,7 @@
 use clocks::{Stamp, VectorClock};
 use groupcast::fence::majority::Promised;
 use groupcast::leadership::{self, Leadership};
+use groupcast::log;
 use groupcast::membership::{self, Member};
 use machine::{After, Context, Epoch, Holds, Incarnation, Input, Instant, Machine, Never, NodeId};
 use market::RequestId;
@@ -113,6 +114,8 @@ pub enum Alarm {
     Expire,
     /// The next step on the way out is due.
     Leave,
+    /// The log's, where the market is replicated.
+    Log(log::Alarm),
 }
 
 pub(crate) type Cx<'a> = Context<'a, Peer>;
@@ -296,6 +299,8 @@ impl Peer {
             Message::Membership(body) => self.member_input(Input::Message { from, body }, cx),
             Message::Leadership(body) => self.lead_input(Input::Message { from, body }, cx),
             Message::Trade(trade) => self.trade(from, trade, cx),
+            // For whoever holds this peer, if anybody does.
+            Message::Log(_) => {}
         }
     }
 
@@ -311,6 +316,7 @@ impl Peer {
             Alarm::Quantum => self.consider_resigning(cx),
             Alarm::Expire => self.expire_sessions(cx),
             Alarm::Leave => self.go_on_leaving(cx),
+            Alarm::Log(_) => {}
         }
     }
 }

@@ -20,9 +20,11 @@ impl<M: Machine> World<M> {
             let slot = &mut self.slots[from];
             match effect {
                 Effect::Persist { journal: Journal::Own, record } => {
+                    observer.appended(NodeId(from as u32), &record);
                     slot.push(Write::OwnRecord(record));
                 }
                 Effect::Snapshot { journal: Journal::Own, snapshot } => {
+                    observer.replaced(NodeId(from as u32), &snapshot);
                     slot.push(Write::OwnSnapshot(snapshot));
                 }
                 // Without the right to write there, nothing is written: the machine will be told.

@@ -15,6 +15,12 @@ use super::slot::{Slot, Writer};
 pub trait Observer<M: Machine> {
     /// A node reported something.
     fn report(&mut self, now: Instant, node: NodeId, report: &M::Report);
+
+    /// A node appended this to its own journal; it is not durable yet.
+    fn appended(&mut self, _node: NodeId, _record: &M::Record) {}
+
+    /// A node replaced its own journal by this; it is not durable yet.
+    fn replaced(&mut self, _node: NodeId, _snapshot: &M::Snapshot) {}
 }
 
 /// Machines on a virtual clock, network and disk.

@@ -21,7 +21,7 @@ impl Settled {
     /// Reads a node's own journal, independently of how the node does.
     pub fn read(snapshot: Option<&Snapshot>, records: &[Record]) -> Self {
         let mut settled = Self::default();
-        if let Some(Snapshot::Own(own)) = snapshot {
+        if let Some(Snapshot::Own(own) | Snapshot::Replica { own, .. }) = snapshot {
             let pending = own.client.pending.keys().copied().collect();
             settled = Self { life: own.client.life, next: own.client.next, pending };
         }
@@ -35,7 +35,7 @@ impl Settled {
                     settled.pending.remove(number);
                 }
                 Record::SessionLost => settled = Self { life: settled.life + 1, ..Self::default() },
-                Record::Promised(_) | Record::Entry(_) | Record::Role(_) => {}
+                Record::Promised(_) | Record::Entry(_) | Record::Role(_) | Record::Log(_) => {}
             }
         }
         settled

@@ -7,6 +7,7 @@ mod journaled;
 mod one_leader;
 mod order;
 mod promises;
+mod replicated;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,7 @@ pub use history::Settled;
 use machine::{Epoch, Instant, NodeId};
 use market::{Kernel, Party};
 use peer::event::What;
-use peer::{Node, Peer, Record, Report};
+use peer::{Node, Peer, Record, Report, Snapshot};
 
 use crate::engine::Observer;
 
@@ -69,13 +70,14 @@ pub struct Watch {
     conservation: conservation::Conservation,
     promises: promises::Promises,
     order: Option<order::Order>,
+    replicated: Option<replicated::Replicated>,
     history: history::History,
 }
 
 impl Watch {
     /// Watches a world whose first trader founds this market, and whose sellers bring one stock
-    /// each if `one_stock`.
-    pub fn new(founding: Kernel, one_stock: bool) -> Self {
+    /// each if `one_stock`; held by a majority if `replicated`.
+    pub fn new(founding: Kernel, one_stock: bool, replicated: bool) -> Self {
         Self {
             violation: None,
             contents: Contents::default(),
@@ -88,6 +90,7 @@ impl Watch {
             conservation: conservation::Conservation::default(),
             promises: promises::Promises::default(),
             order: None,
+            replicated: replicated.then(replicated::Replicated::default),
             history: history::History::new(one_stock),
         }
     }
@@ -111,8 +114,9 @@ impl Watch {
         }
     }
 
-    /// After a step: what was confirmed in it must stand in the common journal.
+    /// After a step: what was confirmed in it must stand in the market's journal.
     pub fn after_step(&mut self, now: Instant, chain: &[Record]) {
+        let chain = self.replicated.as_ref().map_or(chain, replicated::Replicated::chain);
         let held = self.journaled.check(chain);
         self.hold("every confirmed answer survives", now, held);
     }
@@ -164,6 +168,18 @@ impl Watch {
 }
 
 impl Observer<Node> for Watch {
+    fn appended(&mut self, node: NodeId, record: &Record) {
+        if let Some(replicated) = &mut self.replicated {
+            replicated.appended(node, record);
+        }
+    }
+
+    fn replaced(&mut self, node: NodeId, snapshot: &Snapshot) {
+        if let Some(replicated) = &mut self.replicated {
+            replicated.replaced(node, snapshot);
+        }
+    }
+
     fn report(&mut self, now: Instant, node: NodeId, report: &Report) {
         match &report.what {
             What::Elected { epoch, .. } => {
