@@ -8,7 +8,12 @@ use std::process::Command;
 #[test]
 fn every_sale_to_a_crowd_is_in_the_books_once() {
     let folder = tempfile::tempdir().unwrap();
-    for arguments in [&["--in-flight", "5"][..], &["--record", "--fsync-delay-us", "300"]] {
+    let ways = [
+        &["--in-flight", "5"][..],
+        &["--record", "--fsync-delay-us", "300"],
+        &["--handover", "replicated", "--durability", "memory"],
+    ];
+    for arguments in ways {
         let output = Command::new(env!("CARGO_BIN_EXE_bazaar"))
             .args(["bench", "sales", "--clients", "7", "--seconds", "1", "--repetitions", "1"])
             .args(["--snapshot-every", "500", "--json", "--folder"])

@@ -82,6 +82,7 @@
 //! | [`election`] | of any number of elections at once, some candidate wins as long as links work | answers within a limit; no safety at all |
 //! | [`fence`] | at most one leader an epoch, whatever the network does | a majority of durable promises (S1 to S4) |
 //! | [`leadership`] | detector, election and fence in one: at most one leader an epoch, and some leader while a majority can talk | those three |
+//! | [`log`] | what one leader at a time appends and a majority holds is part of all that follows, even if all crash and return | epochs from [`leadership`]; durable journals (S1, S2, S4) |
 //! | [`overlay`] | each node of a connected overlay hears each other one, over its edges only | neighbours that forward |
 //!
 //! The rules S1 to S7 that pages and code name are those of the project: epochs and promises (S1),

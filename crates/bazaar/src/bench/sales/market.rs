@@ -44,7 +44,8 @@ pub(super) fn measure(args: &SalesArgs, shape: Shape, folder: &Path) -> anyhow::
         "trade.order=arrival".into(),
         "trade.seller_choice=oldest".into(),
         format!("journal.snapshot_every={}", args.snapshot_every),
-        "journal.durability=disk".into(),
+        format!("journal.handover={}", shape.handover.name()),
+        format!("journal.durability={}", shape.durability.name()),
     ])?;
     let directory = folder.join("market");
     std::fs::create_dir_all(&directory)?;

@@ -34,6 +34,12 @@ pub struct SalesArgs {
     #[arg(long, value_delimiter = ',', default_value = "1",
         value_parser = clap::value_parser!(u16).range(1..=512))]
     in_flight: Vec<u16>,
+    /// Through what the market outlives its trader
+    #[arg(long, value_delimiter = ',', default_value = "file")]
+    handover: Vec<Handover>,
+    /// What an answered sale outlives: the loss of power, or the death of any process
+    #[arg(long, value_delimiter = ',', default_value = "disk")]
+    durability: Vec<Durability>,
     /// How long each measurement lasts, after a warm-up of a quarter of that
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=60))]
     seconds: u8,
@@ -60,11 +66,49 @@ pub struct SalesArgs {
     csv: bool,
 }
 
-/// How many clients, and how busy each is.
+/// How many clients, how busy each is, and what stands behind an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Shape {
     clients: u32,
     in_flight: u16,
+    handover: Handover,
+    durability: Durability,
+}
+
+/// As in a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+enum Handover {
+    File,
+    Database,
+    Replicated,
+}
+
+/// As in a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+enum Durability {
+    Disk,
+    Memory,
+}
+
+impl Handover {
+    fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Database => "database",
+            Self::Replicated => "replicated",
+        }
+    }
+}
+
+impl Durability {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Disk => "disk",
+            Self::Memory => "memory",
+        }
+    }
 }
 
 /// One measurement.
@@ -103,7 +147,6 @@ struct Row {
 
 #[derive(Debug, Serialize)]
 struct Figures {
-    durability: &'static str,
     fsync_delay_us: u32,
     records_requests: bool,
     rows: Vec<Row>,
@@ -115,13 +158,16 @@ struct Figures {
 /// # Errors
 /// A process fails, or the books do not agree.
 pub(super) fn command(args: &SalesArgs) -> anyhow::Result<ExitCode> {
-    let shapes: Vec<Shape> = args
-        .clients
-        .iter()
-        .flat_map(|&clients| {
-            args.in_flight.iter().map(move |&in_flight| Shape { clients, in_flight })
-        })
-        .collect();
+    let mut shapes = Vec::new();
+    for &clients in &args.clients {
+        for &in_flight in &args.in_flight {
+            for &handover in &args.handover {
+                for &durability in &args.durability {
+                    shapes.push(Shape { clients, in_flight, handover, durability });
+                }
+            }
+        }
+    }
     let mut runs = Vec::new();
     for repetition in 1..=args.repetitions {
         for &shape in &shapes {
@@ -129,7 +175,6 @@ pub(super) fn command(args: &SalesArgs) -> anyhow::Result<ExitCode> {
         }
     }
     let figures = Figures {
-        durability: "disk, before the answer",
         fsync_delay_us: args.fsync_delay_us,
         records_requests: args.record,
         rows: shapes.iter().map(|&shape| Row::of(shape, &runs)).collect(),
@@ -182,14 +227,22 @@ impl Row {
 
 fn csv(runs: &[Measured]) -> String {
     let mut text = String::from(
-        "clients,in_flight,repetition,sales_per_second,p50_us,p99_us,max_us,verified,ping_pong_us,\
+        "clients,in_flight,handover,durability,repetition,sales_per_second,p50_us,p99_us,max_us,verified,ping_pong_us,\
          fdatasync_us\n",
     );
     for run in runs {
-        let (Shape { clients, in_flight }, Latency { p50, p99, max }) = (run.shape, run.latency_us);
+        let (shape, Latency { p50, p99, max }) = (run.shape, run.latency_us);
         text += &format!(
-            "{clients},{in_flight},{},{:.0},{p50:.1},{p99:.1},{max:.1},{},{:.1},{:.1}\n",
-            run.repetition, run.sales_per_second, run.verified, run.ping_pong_us, run.fdatasync_us
+            "{},{},{},{},{},{:.0},{p50:.1},{p99:.1},{max:.1},{},{:.1},{:.1}\n",
+            shape.clients,
+            shape.in_flight,
+            shape.handover.name(),
+            shape.durability.name(),
+            run.repetition,
+            run.sales_per_second,
+            run.verified,
+            run.ping_pong_us,
+            run.fdatasync_us
         );
     }
     text
@@ -197,12 +250,13 @@ fn csv(runs: &[Measured]) -> String {
 
 fn table(figures: &Figures) -> String {
     let mut text = format!(
-        "one trader, one hot good; durable on {}; fdatasync slowed by {} us\n\
-         {:>8}{:>10}{:>10}{:>10}{:>10}{:>11}{:>11}\n",
-        figures.durability,
+        "one trader, one hot good; durable before the answer; fdatasync slowed by {} us\n\
+         {:>8}{:>10}{:>12}{:>8}{:>10}{:>10}{:>10}{:>11}{:>11}\n",
         figures.fsync_delay_us,
         "clients",
         "in flight",
+        "handover",
+        "on",
         "sales/s",
         "p50 us",
         "p99 us",
@@ -212,9 +266,12 @@ fn table(figures: &Figures) -> String {
     for Row { shape, sales_per_second, p50_us, p99_us, ping_pong_us, fdatasync_us } in &figures.rows
     {
         text += &format!(
-            "{:>8}{:>10}{sales_per_second:>10.0}{p50_us:>10.1}{p99_us:>10.1}{ping_pong_us:>11.1}\
-             {fdatasync_us:>11.1}\n",
-            shape.clients, shape.in_flight
+            "{:>8}{:>10}{:>12}{:>8}{sales_per_second:>10.0}{p50_us:>10.1}{p99_us:>10.1}\
+             {ping_pong_us:>11.1}{fdatasync_us:>11.1}\n",
+            shape.clients,
+            shape.in_flight,
+            shape.handover.name(),
+            shape.durability.name()
         );
     }
     let verified: u64 = figures.runs.iter().map(|run| run.verified).sum();
