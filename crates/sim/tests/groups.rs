@@ -28,6 +28,8 @@ const ONCE_BROKEN: &[(u64, Option<Order>, &str)] = &[
         "a leaver counted on one that had started again to have the state",
     ),
     (5921, Some(Order::Sequencer), "a member asked once only for the end of its view"),
+    (28_110, None, "nobody supported a coordinator that had promised a member that crashed"),
+    (87_532, None, "the same in a group of three, whose third member came back"),
 ];
 
 fn threads() -> usize {

@@ -3,7 +3,9 @@
 //! The first member of the view that has the state and is not suspected acts at once; each next one
 //! holds back a little longer. Before it disturbs anybody, it asks whether a majority has lost the
 //! coordinator too (Ongaro 2014: the vote before the vote): a member that alone lost sight of a
-//! healthy coordinator changes nothing.
+//! healthy coordinator changes nothing. The coordinator itself asks, too, when it has promised an
+//! epoch to somebody that vanished: until it hears that the others do not follow that one, it stays
+//! frozen.
 
 use std::collections::BTreeSet;
 
@@ -83,9 +85,14 @@ impl Group {
     pub(super) fn canvassed(&mut self, from: NodeId, cx: &mut Context<'_, Self>) {
         self.report_suspects(cx);
         if let Some(inside) = self.inside() {
+            let coordinator = inside.view.coordinator;
+            // A coordinator that asks is frozen: however healthy it is, it leads nobody any more, and
+            // whoever has not promised follows nobody else.
+            let is_leaderless = inside.promised.is_none()
+                && (from == coordinator || inside.suspected.contains(&coordinator));
             let is_doubtful = inside.doubtful_since.is_some()
                 || matches!(inside.role, Role::Canvassing(_))
-                || inside.promised.is_none() && inside.suspected.contains(&inside.view.coordinator);
+                || is_leaderless;
             if is_doubtful {
                 let view = inside.view.id;
                 self.send(from, Message::Support(view), cx);

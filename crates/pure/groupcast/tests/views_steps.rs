@@ -1,0 +1,122 @@
+//! The change of views at one member: one input, and what it says to that.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use groupcast::group::{
+    Command, Group, Member, Message, Order, Proposal, Report, Settings, View, ViewId,
+};
+use machine::{Context, Effect, Epoch, Incarnation, Input, Instant, Machine, NodeId, Random};
+
+const ZERO: NodeId = NodeId(0);
+const ONE: NodeId = NodeId(1);
+const TWO: NodeId = NodeId(2);
+
+fn id(number: u64) -> ViewId {
+    ViewId { group: 9, number }
+}
+
+fn epoch(counter: u64, node: NodeId) -> Epoch {
+    Epoch { counter, node }
+}
+
+/// How the view before ended: with nothing left to deliver, and this one of node 0 behind it.
+fn install(number: u64, members: &[(NodeId, u64)]) -> Message {
+    let member = |&(node, life): &(NodeId, u64)| Member {
+        node,
+        incarnation: Incarnation(life),
+        address: String::new(),
+        has_state: true,
+    };
+    let members = members.iter().map(member).collect();
+    let view = View { id: id(number), epoch: epoch(number, ZERO), members, coordinator: ZERO };
+    Message::Install(id(number - 1), Proposal { view, cut: Vec::new() })
+}
+
+/// One node, and the clock that it sees.
+struct Node {
+    group: Group,
+    random: Random,
+    now: Instant,
+}
+
+/// What a node sent, and what it reported.
+type Said = (Vec<(NodeId, Message)>, Vec<Report>);
+
+impl Node {
+    fn new(me: NodeId) -> Self {
+        let settings = Settings::new(me, Incarnation(5), "");
+        let group = Group::new(Settings { order: Order::Fifo, transfers_state: false, ..settings });
+        Self { group, random: Random::from_seed(1), now: Instant::ZERO }
+    }
+
+    /// A node in view 3 of three, of which it has heard the others.
+    fn in_view(me: NodeId) -> Self {
+        let mut node = Self::new(me);
+        for other in [ZERO, ONE, TWO].into_iter().filter(|&other| other != me) {
+            node.input(Input::Opened(other));
+        }
+        node.input(Input::Command(Command::Join(BTreeSet::from([ZERO, ONE]))));
+        node.hears(ZERO, install(3, &[(ZERO, 5), (ONE, 5), (TWO, 5)]));
+        assert_eq!(node.group.view().unwrap().id, id(3));
+        node
+    }
+
+    fn input(&mut self, input: Input<Group>) -> Said {
+        self.now = self.now + Duration::from_millis(1);
+        let mut effects = Vec::new();
+        self.group.handle(input, &mut Context::new(self.now, &mut self.random, &mut effects));
+        self.group.check().unwrap();
+        let (mut sent, mut reported) = (Vec::new(), Vec::new());
+        for effect in effects {
+            match effect {
+                Effect::Send { to, body, .. } => {
+                    sent.extend(to.nodes().iter().map(|&node| (node, body.clone())));
+                }
+                Effect::Report { report, .. } => reported.push(report),
+                _ => {}
+            }
+        }
+        (sent, reported)
+    }
+
+    fn hears(&mut self, from: NodeId, body: Message) -> Said {
+        self.input(Input::Message { from, body })
+    }
+
+    fn sends(&mut self, from: NodeId, body: Message) -> Vec<(NodeId, Message)> {
+        self.hears(from, body).0
+    }
+}
+
+#[test]
+fn a_coordinator_ends_the_view_when_the_member_that_it_promised_is_gone() {
+    let mut coordinator = Node::in_view(ZERO);
+    let sent = coordinator.sends(ONE, Message::Prepare(id(3), epoch(4, ONE)));
+    assert!(matches!(&sent[..], [(ONE, Message::Promised(_, _, _))]), "{sent:?}");
+    let (sent, _) = coordinator.input(Input::Closed(ONE));
+    let canvass = Message::Canvass(id(3));
+    assert_eq!(sent, [(ONE, canvass.clone()), (TWO, canvass)]);
+
+    let mut other = Node::in_view(TWO);
+    let sent = other.sends(ZERO, Message::Canvass(id(3)));
+    assert_eq!(
+        sent,
+        [(ZERO, Message::Support(id(3)))],
+        "it hears the coordinator, which is frozen"
+    );
+
+    let sent = coordinator.sends(TWO, Message::Support(id(3)));
+    let prepare = Message::Prepare(id(3), epoch(5, ZERO));
+    assert_eq!(sent, [(ONE, prepare.clone()), (TWO, prepare)]);
+}
+
+#[test]
+fn nobody_is_supported_against_one_that_is_heard() {
+    let mut follower = Node::in_view(TWO);
+    assert_eq!(follower.sends(ONE, Message::Canvass(id(3))), [], "the coordinator is there");
+    let mut promiser = Node::in_view(TWO);
+    promiser.sends(ONE, Message::Prepare(id(3), epoch(4, ONE)));
+    assert_eq!(promiser.sends(ZERO, Message::Canvass(id(3))), [], "who was promised is there");
+}
