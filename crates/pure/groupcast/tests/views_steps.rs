@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use groupcast::group::{
-    Command, Group, Member, Message, Order, Proposal, Report, Settings, View, ViewId,
+    Command, Group, Joiner, Member, Message, Order, Proposal, Report, Settings, View, ViewId,
 };
 use machine::{Context, Effect, Epoch, Incarnation, Input, Instant, Machine, NodeId, Random};
 
@@ -119,4 +119,29 @@ fn nobody_is_supported_against_one_that_is_heard() {
     let mut promiser = Node::in_view(TWO);
     promiser.sends(ONE, Message::Prepare(id(3), epoch(4, ONE)));
     assert_eq!(promiser.sends(ZERO, Message::Canvass(id(3))), [], "who was promised is there");
+}
+
+#[test]
+fn a_member_let_in_by_a_late_request_keeps_the_name_that_it_asks_under_since() {
+    let mut node = Node::in_view(ONE);
+    let joins_as = |life| {
+        let address = String::new();
+        Message::Join(Joiner { node: ONE, incarnation: Incarnation(life), address })
+    };
+    let (sent, reported) = node.hears(ZERO, install(4, &[(ZERO, 5), (TWO, 5)]));
+    assert_eq!(
+        (sent, reported),
+        (vec![(ZERO, joins_as(6)), (TWO, joins_as(6))], vec![Report::Removed(Vec::new())],)
+    );
+    // An old request has overtaken the new one, which follows it.
+    node.hears(ZERO, install(6, &[(ZERO, 5), (TWO, 5), (ONE, 5)]));
+    assert_eq!(node.group.view().unwrap().id, id(6));
+    let next = install(7, &[(ZERO, 5), (TWO, 5), (ONE, 6)]);
+    let sent = node.sends(ZERO, next.clone());
+    assert_eq!(sent, [(ZERO, joins_as(6)), (TWO, joins_as(6))]);
+    // Asked again, the others answer with what it has missed.
+    node.hears(ZERO, next);
+    assert_eq!(node.group.view().unwrap().id, id(7));
+    let (sent, _) = node.hears(ZERO, install(8, &[(ZERO, 5), (TWO, 5)]));
+    assert_eq!(sent, [(ZERO, joins_as(7)), (TWO, joins_as(7))], "it was in under the other one");
 }

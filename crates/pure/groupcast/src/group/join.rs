@@ -203,11 +203,14 @@ impl Group {
     fn step_out(&mut self, cx: &mut Context<'_, Self>) {
         let old = std::mem::replace(&mut self.standing, Standing::Outside);
         // What it held is forgotten: it comes back as another member. One that was still joining
-        // has held nothing, and may have been let in without having heard of it.
-        if let Standing::Inside(inside) = old {
-            let member = inside.view.member(self.settings.me);
-            self.last = member.map(|member| (inside.view.id, member.incarnation));
-            self.incarnation = self.incarnation.next();
+        // has held nothing, and may have been let in without having heard of it. So may one that
+        // was let in by a late request, under an older name than it asks under since: it keeps that
+        // name, for to ask under a newer one would remove it from the view that has let it in.
+        if let Standing::Inside(inside) = old
+            && let Some(member) = inside.view.member(self.settings.me)
+        {
+            self.last = Some((inside.view.id, member.incarnation));
+            self.incarnation = self.incarnation.max(member.incarnation.next());
         }
         self.early.clear();
         self.highest = Epoch::ZERO;
