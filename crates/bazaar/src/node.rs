@@ -50,12 +50,22 @@ pub struct NodeArgs {
 
 /// The words that the runner says to a process, a line each.
 pub mod words {
-    /// Ask for nothing new.
-    pub const WIND_DOWN: &str = "wind-down";
-    /// Resign, if it leads.
-    pub const RESIGN: &str = "resign";
-    /// Leave the market, and end.
-    pub const LEAVE: &str = "leave";
+    use super::Command;
+
+    /// What is said for a command.
+    pub fn of(command: Command) -> &'static str {
+        match command {
+            Command::WindDown => "wind-down",
+            Command::Resign => "resign",
+            Command::Leave => "leave",
+        }
+    }
+
+    /// The command that is said.
+    pub fn command(word: &str) -> Option<Command> {
+        let all = [Command::WindDown, Command::Resign, Command::Leave];
+        all.into_iter().find(|command| of(*command) == word)
+    }
 }
 
 /// Where things stand in a run directory.
@@ -216,12 +226,7 @@ impl Application for Wiring {
     }
 
     fn line(&mut self, line: &str, _: &mut Control) -> Option<Command> {
-        match line {
-            words::WIND_DOWN => Some(Command::WindDown),
-            words::RESIGN => Some(Command::Resign),
-            words::LEAVE => Some(Command::Leave),
-            _ => None,
-        }
+        words::command(line)
     }
 
     fn flush(&mut self) -> io::Result<()> {

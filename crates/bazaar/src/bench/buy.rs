@@ -8,7 +8,7 @@ use serde::Serialize;
 use view::{Event, Operation, What};
 
 use super::{SILENT, Scratch, Spread, median, resolve};
-use crate::run::conduct;
+use crate::run::{Processes, Venue as _, conduct};
 
 /// What `bazaar bench buy` is told.
 #[derive(Debug, Clone, clap::Args)]
@@ -118,8 +118,10 @@ fn round_trips(args: &BuyArgs, scratch: &Scratch, durability: &str) -> anyhow::R
     ])?;
     let directory = scratch.0.join(durability);
     std::fs::create_dir_all(&directory)?;
-    let outcome =
-        conduct(&scenario, &directory, &SILENT, |processes| Ok(processes.progress().sales < buys))?;
+    let processes = Processes::start(&scenario, &directory)?;
+    let outcome = conduct(&scenario, &directory, &SILENT, processes, |processes| {
+        Ok(processes.progress().sales < buys)
+    })?;
     Ok(outcome.events.iter().filter_map(took_ns).collect())
 }
 

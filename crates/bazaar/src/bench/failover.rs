@@ -11,7 +11,7 @@ use view::{Event, Fault, Verdict, What};
 
 use super::{Scratch, Spread, resolve};
 use crate::exit;
-use crate::run::{Processes, Talk, conduct};
+use crate::run::{Processes, Talk, Venue as _, conduct};
 
 /// What `bazaar bench failover` is told.
 #[derive(Debug, Clone, clap::Args)]
@@ -74,7 +74,10 @@ pub(super) fn command(args: &FailoverArgs) -> anyhow::Result<ExitCode> {
     let scratch = Scratch::new(&args.folder)?;
     let talk = Talk { quiet: args.quiet || args.json, terminal: false };
     let mut killer = Killer { left: args.kills, next_at: args.sales, fallen: None };
-    let outcome = conduct(&scenario, &scratch.0, &talk, |processes| killer.go_on(processes, args))?;
+    let processes = Processes::start(&scenario, &scratch.0)?;
+    let outcome = conduct(&scenario, &scratch.0, &talk, processes, |processes| {
+        killer.go_on(processes, args)
+    })?;
     let gaps = gaps(&outcome.events);
     let figures = Figures {
         transport: args.transport.clone(),
@@ -119,7 +122,7 @@ impl Killer {
             }
             return Ok(true);
         }
-        let whole = processes.followers(epoch) == args.peers as usize;
+        let whole = processes.watch().followers(epoch) == args.peers as usize;
         if !whole || processes.progress().sales < self.next_at {
             return Ok(true);
         }

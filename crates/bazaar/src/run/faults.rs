@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use machine::NodeId;
 use view::Fault;
 
-use super::{Processes, nanos};
+use super::nanos;
+use super::venue::Venue;
 use crate::scenario::{Action, Scenario, Target};
 
 /// What is still to come, by time.
@@ -44,25 +44,25 @@ impl Plan {
     /// Carries out what is due. A fault for the trader waits until there is one.
     ///
     /// # Errors
-    /// A process cannot be started, or the system refuses.
-    pub fn carry_out(&mut self, processes: &mut Processes) -> anyhow::Result<()> {
+    /// A node cannot be started, or the system refuses.
+    pub fn carry_out(&mut self, venue: &mut impl Venue) -> anyhow::Result<()> {
         while let Some((&key, &step)) = self.agenda.first_key_value() {
-            if key.0 > processes.now_ns() {
+            if key.0 > venue.now_ns() {
                 return Ok(());
             }
             let target = match step.target {
                 Target::Node(node) => node,
-                Target::Trader => match processes.progress().trader {
+                Target::Trader => match venue.progress().trader {
                     Some(trader) => trader,
                     None => return Ok(()),
                 },
             };
             self.agenda.remove(&key);
-            processes.strike(of_action(step.action), target)?;
+            venue.strike(of_action(step.action), target)?;
             if let Some(lasts_ns) = step.lasts_ns
                 && let Some(action) = undo(step.action)
             {
-                let (at_ns, target) = (processes.now_ns() + lasts_ns, Target::Node(target));
+                let (at_ns, target) = (venue.now_ns() + lasts_ns, Target::Node(target));
                 self.add(at_ns, Step { action, target, lasts_ns: None });
             }
         }
@@ -87,15 +87,5 @@ fn undo(action: Action) -> Option<Action> {
         Action::Kill | Action::Leave => Some(Action::Restart),
         Action::Pause => Some(Action::Resume),
         Action::Resume | Action::Restart | Action::Resign | Action::Join => None,
-    }
-}
-
-/// Whether a process is there to be struck by a fault.
-pub(super) fn applies(fault: Fault, node: NodeId, is_running: bool, is_paused: bool) -> bool {
-    match fault {
-        Fault::Restart | Fault::Join => !is_running && node != crate::settings::DIRECTORY,
-        Fault::Pause | Fault::Resign | Fault::Leave => is_running && !is_paused,
-        Fault::Resume => is_running && is_paused,
-        Fault::Kill => is_running,
     }
 }

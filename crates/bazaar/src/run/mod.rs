@@ -1,11 +1,14 @@
-//! A live market of isolated processes: starts them, lets the scenario's faults come, shows how it
-//! goes on, ends all of them, and judges what they left behind.
+//! A live market: starts its nodes, lets the scenario's faults come, shows how it goes on, ends all
+//! of them, and judges what they left behind. The nodes are isolated processes, or simulated.
 
 mod faults;
 mod journal;
 mod outcome;
 mod processes;
+mod simulated;
 mod tails;
+mod venue;
+mod watch;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -18,18 +21,25 @@ use machine::NodeId;
 use view::Verdict;
 
 use crate::exit;
-use crate::scenario::{Scenario, ScenarioError};
+use crate::scenario::{Handover, Scenario, ScenarioError};
 use crate::settings::roles;
 pub use journal::{market, market_of};
 pub use outcome::{Outcome, read};
 pub use processes::Processes;
+pub use simulated::Simulated;
+pub use venue::Venue;
+pub use watch::Watch;
 
-/// How long the processes have to answer what is under way when the time is over.
+/// How long the nodes have to answer what is under way when the time is over.
 const WIND_DOWN_LIMIT: Duration = Duration::from_secs(3);
-/// How often the runner looks at its processes.
+/// How often the runner looks at its nodes.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How often progress is shown on a terminal, and elsewhere.
 const SHOW_EVERY: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(2)];
+
+/// What is said of a scenario that asks for more than one simulated journal can be.
+const SIMULATED_JOURNAL: &str = "note: the simulated journal has no form of its own; it stands for \
+                                 journal.handover = \"database\" as for \"file\"";
 
 /// What `bazaar run` is told.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -51,6 +61,9 @@ pub struct RunArgs {
     /// How messages travel: tcp or udp
     #[arg(long)]
     pub transport: Option<String>,
+    /// Simulates all processes, in virtual time: the seed alone decides what happens
+    #[arg(long)]
+    pub simulated: bool,
     /// The run directory, which must not exist or be empty [default: a new one under runs/]
     #[arg(long, short)]
     pub out: Option<PathBuf>,
@@ -99,20 +112,37 @@ impl RunArgs {
 /// The scenario is wrong, or the processes cannot be started or fail.
 pub fn command(args: &RunArgs) -> anyhow::Result<ExitCode> {
     if args.is_groupcast() {
+        if args.simulated {
+            let elsewhere = "the preset groupcast is no market; bazaar sim --world group simulates \
+                             groups; nothing was started";
+            return Err(exit::Unusable(anyhow::Error::msg(elsewhere)).into());
+        }
         return crate::group::preset::run(args);
     }
-    let scenario = args.resolve_to_run()?;
+    let scenario = match args.simulated {
+        true => args.resolve()?,
+        false => args.resolve_to_run()?,
+    };
     let directory = new_directory(args.out.as_deref()).map_err(exit::Unusable)?;
     let talk = Talk { quiet: args.quiet, terminal: std::io::stderr().is_terminal() };
     talk.say(&format!(
-        "market of {} peers over {} for {}, seed {}; files in {}",
+        "market of {} {}peers over {} for {}, seed {}; files in {}",
         scenario.run.peers,
+        if args.simulated { "simulated " } else { "" },
         scenario.run.transport.name(),
         crate::scenario::DurationText(scenario.run.duration),
         scenario.seed,
         directory.display()
     ));
-    let outcome = run(&scenario, &directory, &talk)?;
+    let outcome = match args.simulated {
+        true => {
+            if scenario.journal.handover == Handover::Database {
+                talk.say(SIMULATED_JOURNAL);
+            }
+            play(&scenario, &directory, &talk, Simulated::start(&scenario, &directory)?)?
+        }
+        false => play(&scenario, &directory, &talk, Processes::start(&scenario, &directory)?)?,
+    };
     if args.json {
         println!("{}", serde_json::to_string(&outcome.summary)?);
     } else {
@@ -126,52 +156,57 @@ pub fn command(args: &RunArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Runs a scenario in a directory, with its faults, to its end or until Ctrl-C.
+/// Plays a scenario whose nodes are started, with its faults, to its end or until Ctrl-C.
 ///
 /// # Errors
-/// A process cannot be started or ends by itself, or a file cannot be written.
-pub fn run(scenario: &Scenario, directory: &Path, talk: &Talk) -> anyhow::Result<Outcome> {
+/// A node cannot be started or ends by itself, or a file cannot be written.
+pub fn play(
+    scenario: &Scenario,
+    directory: &Path,
+    talk: &Talk,
+    venue: impl Venue,
+) -> anyhow::Result<Outcome> {
     let mut plan = faults::Plan::new(scenario);
     let end_ns = nanos(scenario.run.duration);
     let roles = (1..).map(NodeId).zip(roles(scenario)).take(scenario.run.peers as usize);
     let buyers: Vec<NodeId> = roles.filter(|(_, role)| role.buys).map(|(node, _)| node).collect();
-    conduct(scenario, directory, talk, |processes| {
-        plan.carry_out(processes)?;
-        let is_done = scenario.run.end_when_done && processes.have_bought_all(&buyers);
-        Ok(!is_done && processes.now_ns() < end_ns)
+    conduct(scenario, directory, talk, venue, |venue| {
+        plan.carry_out(venue)?;
+        let is_done = scenario.run.end_when_done && venue.have_bought_all(&buyers);
+        Ok(!is_done && venue.now_ns() < end_ns)
     })
 }
 
-/// Runs a scenario in a directory for as long as `go_on` says, or until Ctrl-C.
+/// Lets nodes that are started go on for as long as `go_on` says, or until Ctrl-C.
 ///
 /// # Errors
-/// A process cannot be started or ends by itself, or a file cannot be written.
-pub fn conduct(
+/// A node cannot be started or ends by itself, or a file cannot be written.
+pub fn conduct<V: Venue>(
     scenario: &Scenario,
     directory: &Path,
     talk: &Talk,
-    mut go_on: impl FnMut(&mut Processes) -> anyhow::Result<bool>,
+    mut venue: V,
+    mut go_on: impl FnMut(&mut V) -> anyhow::Result<bool>,
 ) -> anyhow::Result<Outcome> {
     let interrupt = host::Interrupt::listen().context("cannot listen for signals")?;
-    let mut processes = Processes::start(scenario, directory)?;
-    let mut shown_ns = 0;
+    let mut shown_ns = monotonic_ns();
     while !interrupt.is_set() {
-        processes.look(LOOK_EVERY)?;
-        if !go_on(&mut processes)? {
+        venue.look(LOOK_EVERY)?;
+        if !go_on(&mut venue)? {
             break;
         }
         let every = nanos(SHOW_EVERY[usize::from(!talk.terminal)]);
-        if processes.now_ns() >= shown_ns + every {
-            shown_ns = processes.now_ns();
-            talk.progress(&processes.progress().to_string());
+        if monotonic_ns() >= shown_ns + every {
+            shown_ns = monotonic_ns();
+            talk.progress(&venue.progress().to_string());
         }
     }
     talk.end_progress();
-    let seconds = processes.now_ns() as f64 / 1e9;
-    processes.resume_all()?;
-    processes.wind_down(WIND_DOWN_LIMIT)?;
-    let origin_unix_ns = processes.origin_unix_ns();
-    let events = processes.end()?;
+    let seconds = venue.now_ns() as f64 / 1e9;
+    venue.resume_all()?;
+    venue.wind_down(WIND_DOWN_LIMIT)?;
+    let origin_unix_ns = venue.origin_unix_ns();
+    let events = venue.end()?;
     outcome::finish(scenario, directory, events, seconds, origin_unix_ns)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter};
+use std::io::{self, BufReader, BufWriter};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -55,7 +55,12 @@ pub(super) fn finish(
     let text = serde_json::to_string(&summary)? + "\n";
     fs::write(directory.join("summary.json"), text).context("cannot write summary.json")?;
     // All of it stands in events.jsonl now.
-    fs::remove_dir_all(directory.join("processes")).context("cannot remove the parts of a run")?;
+    match fs::remove_dir_all(directory.join("processes")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(error).context("cannot remove the parts of a run");
+        }
+        _ => {}
+    }
     Ok(Outcome { summary, events: run.events })
 }
 

@@ -3,19 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{self, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use host::children::Children;
 use host::clock::monotonic_ns;
-use machine::{Epoch, NodeId};
-use market::RequestId;
-use view::{Event, Fault, Progress, What};
+use machine::NodeId;
+use peer::Command;
+use view::{Event, Fault};
 
-use super::faults::applies;
 use super::nanos;
 use super::tails::Tail;
+use super::venue::Venue;
+use super::watch::Watch;
 use crate::node::{places, words};
 use crate::scenario::Scenario;
 use crate::settings::DIRECTORY;
@@ -42,16 +43,7 @@ pub struct Processes {
     /// The event files of each node, one a start; the last one may still grow.
     tails: BTreeMap<NodeId, Vec<Tail>>,
     paused: BTreeSet<NodeId>,
-    progress: Progress,
-    /// What clients asked for and were not told.
-    under_way: BTreeMap<NodeId, BTreeSet<RequestId>>,
-    /// Whom each process follows, in its present life.
-    follows: BTreeMap<NodeId, Epoch>,
-    faults: Vec<Event>,
-    /// Who said that it leaves, in its present life.
-    left: BTreeSet<NodeId>,
-    /// Who said that it has made all of its purchases.
-    done: BTreeSet<NodeId>,
+    watch: Watch,
 }
 
 impl Processes {
@@ -86,12 +78,7 @@ impl Processes {
             children: Children::default(),
             tails: BTreeMap::new(),
             paused: BTreeSet::new(),
-            progress: Progress::default(),
-            under_way: BTreeMap::new(),
-            follows: BTreeMap::new(),
-            faults: Vec::new(),
-            left: BTreeSet::new(),
-            done: BTreeSet::new(),
+            watch: Watch::default(),
         };
         processes.spawn(DIRECTORY)?;
         processes.directory_address = processes.wait_for_address(DIRECTORY)?;
@@ -101,39 +88,19 @@ impl Processes {
         Ok(processes)
     }
 
-    /// Nanoseconds since the run began.
-    pub fn now_ns(&self) -> u64 {
-        monotonic_ns().saturating_sub(self.origin_ns)
-    }
-
-    /// The wall clock at the moment at which the run began, in nanoseconds since 1970.
-    pub fn origin_unix_ns(&self) -> u64 {
-        self.origin_unix_ns
-    }
-
     /// The tag of the run.
     pub fn cluster(&self) -> u64 {
         self.cluster
     }
 
-    /// How it goes.
-    pub fn progress(&self) -> &Progress {
-        &self.progress
-    }
-
-    /// How many peers follow the leader of this epoch, itself included.
-    pub fn followers(&self, epoch: Epoch) -> usize {
-        self.follows.values().filter(|&&followed| followed == epoch).count()
-    }
-
     fn spawn(&mut self, node: NodeId) -> anyhow::Result<()> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
-        let mut command = Command::new(program);
+        let mut command = process::Command::new(program);
         command.arg("node").arg("--run").arg(&self.directory);
         command.args(["--node", &node.to_string()]);
         command.args(["--origin-ns", &self.origin_ns.to_string()]);
         command.args(["--cluster", &self.cluster.to_string()]);
-        command.args(["--parent", &std::process::id().to_string()]);
+        command.args(["--parent", &process::id().to_string()]);
         if node != DIRECTORY {
             command.args(["--directory", &self.directory_address]);
         }
@@ -165,25 +132,12 @@ impl Processes {
         }
     }
 
-    /// Reads what the processes wrote, waiting up to `limit` for one to end.
-    ///
-    /// # Errors
-    /// A process ended that should not have, or an event file cannot be read.
-    pub fn look(&mut self, limit: Duration) -> anyhow::Result<()> {
-        let ended = self.children.ended(Some(limit))?;
-        self.read_tails()?;
-        for (name, status) in ended {
-            self.has_ended(&name, status)?;
-        }
-        Ok(())
-    }
-
     /// A process ended: well, if it said that it leaves.
     fn has_ended(&mut self, name: &str, status: ExitStatus) -> anyhow::Result<()> {
         let node = self.tails.keys().copied().find(|node| places::name(*node) == name);
         match node {
-            Some(node) if status.success() && self.left.contains(&node) => {
-                self.follows.remove(&node);
+            Some(node) if status.success() && self.watch.has_left(node) => {
+                self.watch.is_gone(node);
                 Ok(())
             }
             _ => bail!(
@@ -191,15 +145,6 @@ impl Processes {
                 last_words(&self.directory.join("processes").join(format!("{name}.stderr")))
             ),
         }
-    }
-
-    /// Whether these peers have made all of their purchases, as far as they run and do not trade.
-    pub fn have_bought_all(&self, buyers: &[NodeId]) -> bool {
-        buyers.iter().all(|&node| {
-            self.done.contains(&node)
-                || self.progress.trader == Some(node)
-                || self.children.id(&places::name(node)).is_none()
-        })
     }
 
     fn read_tails(&mut self) -> anyhow::Result<()> {
@@ -210,69 +155,9 @@ impl Processes {
             let events =
                 events.with_context(|| format!("the events of {}", places::name(*node)))?;
             for event in events {
-                self.progress.feed(&event);
-                let under_way = self.under_way.entry(*node).or_default();
-                match event.what {
-                    What::Asked { request, .. } => {
-                        under_way.insert(request);
-                    }
-                    What::Answered { request, .. } | What::Abandoned { request, .. } => {
-                        under_way.remove(&request);
-                    }
-                    // What an earlier life asked for and was not told is asked for again.
-                    What::Started { .. } => {
-                        under_way.clear();
-                        self.left.remove(node);
-                    }
-                    What::BoughtAll { .. } => {
-                        self.done.insert(*node);
-                    }
-                    What::Left => {
-                        self.left.insert(*node);
-                    }
-                    What::Followed { epoch, .. } => {
-                        self.follows.insert(*node, epoch);
-                    }
-                    _ => {}
-                }
+                self.watch.saw(&event);
             }
         }
-        Ok(())
-    }
-
-    /// Does something to a process, if it is there to have it done.
-    ///
-    /// # Errors
-    /// The system refuses.
-    pub fn strike(&mut self, fault: Fault, target: NodeId) -> anyhow::Result<()> {
-        let name = places::name(target);
-        let is_running = self.children.id(&name).is_some();
-        if !applies(fault, target, is_running, self.paused.contains(&target)) {
-            return Ok(());
-        }
-        let what = What::Fault { fault, target };
-        let event = Event { time_ns: self.now_ns(), node: DIRECTORY, clock: None, what };
-        match fault {
-            Fault::Kill => {
-                self.children.kill(&name)?;
-                self.paused.remove(&target);
-                self.wait_for_end(&name)?;
-                self.follows.remove(&target);
-            }
-            Fault::Pause => {
-                self.children.pause(&name)?;
-                self.paused.insert(target);
-            }
-            Fault::Resume => {
-                self.children.resume(&name)?;
-                self.paused.remove(&target);
-            }
-            Fault::Restart | Fault::Join => self.spawn(target)?,
-            Fault::Resign => self.children.send_line(&name, words::RESIGN)?,
-            Fault::Leave => self.children.send_line(&name, words::LEAVE)?,
-        }
-        self.progress.feed(&event);
-        self.faults.push(event);
         Ok(())
     }
 
@@ -290,49 +175,78 @@ impl Processes {
             }
         }
     }
+}
 
-    /// Lets paused processes go on.
-    ///
-    /// # Errors
-    /// The system refuses.
-    pub fn resume_all(&mut self) -> anyhow::Result<()> {
-        for node in std::mem::take(&mut self.paused) {
-            self.children.resume(&places::name(node))?;
+impl Venue for Processes {
+    fn now_ns(&self) -> u64 {
+        monotonic_ns().saturating_sub(self.origin_ns)
+    }
+
+    fn origin_unix_ns(&self) -> u64 {
+        self.origin_unix_ns
+    }
+
+    fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    fn watch_mut(&mut self) -> &mut Watch {
+        &mut self.watch
+    }
+
+    /// Reads what the processes wrote, waiting up to `limit` for one to end.
+    fn look(&mut self, limit: Duration) -> anyhow::Result<()> {
+        let ended = self.children.ended(Some(limit))?;
+        self.read_tails()?;
+        for (name, status) in ended {
+            self.has_ended(&name, status)?;
         }
         Ok(())
     }
 
-    /// Has the peers ask for nothing new, and waits until all that is under way is answered, at
-    /// most for `limit`.
-    ///
-    /// # Errors
-    /// A process ended that should not have.
-    pub fn wind_down(&mut self, limit: Duration) -> anyhow::Result<()> {
-        let peers = self.tails.keys().copied().filter(|node| *node != DIRECTORY);
-        for name in peers.map(places::name) {
-            if self.children.id(&name).is_some() {
-                self.children.send_line(&name, words::WIND_DOWN)?;
-            }
-        }
-        let limit_ns = self.now_ns() + nanos(limit);
-        loop {
-            // What was asked before the word came must have been read.
-            self.look(Duration::from_millis(20))?;
-            let running = |node: &NodeId| self.children.id(&places::name(*node)).is_some();
-            let busy = self.under_way.iter().any(|(node, ids)| running(node) && !ids.is_empty());
-            if !busy || self.now_ns() > limit_ns {
-                return Ok(());
-            }
-        }
+    fn nodes(&self) -> Vec<NodeId> {
+        self.tails.keys().copied().collect()
     }
 
-    /// Ends all processes. The events of all of them, and of the faults, in order of time.
-    ///
-    /// # Errors
-    /// The system refuses, or an event file cannot be read.
-    pub fn end(mut self) -> anyhow::Result<Vec<Event>> {
+    fn is_running(&self, node: NodeId) -> bool {
+        self.children.id(&places::name(node)).is_some()
+    }
+
+    fn is_paused(&self, node: NodeId) -> bool {
+        self.paused.contains(&node)
+    }
+
+    fn carry_out(&mut self, fault: Fault, target: NodeId) -> anyhow::Result<()> {
+        let name = places::name(target);
+        match fault {
+            Fault::Kill => {
+                self.children.kill(&name)?;
+                self.paused.remove(&target);
+                self.wait_for_end(&name)?;
+                self.watch.is_gone(target);
+            }
+            Fault::Pause => {
+                self.children.pause(&name)?;
+                self.paused.insert(target);
+            }
+            Fault::Resume => {
+                self.children.resume(&name)?;
+                self.paused.remove(&target);
+            }
+            Fault::Restart | Fault::Join => self.spawn(target)?,
+            Fault::Resign => self.tell(target, Command::Resign)?,
+            Fault::Leave => self.tell(target, Command::Leave)?,
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, peer: NodeId, command: Command) -> anyhow::Result<()> {
+        Ok(self.children.send_line(&places::name(peer), words::of(command))?)
+    }
+
+    fn end(mut self) -> anyhow::Result<Vec<Event>> {
         self.children.terminate_all(END_GRACE)?;
-        let mut files = vec![std::mem::take(&mut self.faults)];
+        let mut files = vec![self.watch.take_deeds()];
         for place in self.tails.values().flatten().map(Tail::path) {
             let cannot = || format!("cannot read {}", place.display());
             let file = match fs::File::open(place) {

@@ -63,6 +63,13 @@ impl<M: Machine> Common<M> {
         &self.chain
     }
 
+    /// What stands in the journal: the epoch that wrote its last snapshot, that snapshot, and the
+    /// records behind it. None if nothing was ever written.
+    pub fn standing(&self) -> Option<(Epoch, &M::Snapshot, &[M::Record])> {
+        let segment = self.segment.as_ref()?;
+        Some((segment.epoch, &segment.snapshot, &segment.records))
+    }
+
     /// The highest epoch that claimed the journal.
     pub fn claimed(&self) -> Epoch {
         self.claimed

@@ -85,7 +85,7 @@ impl<M: Machine> World<M> {
                 self.schedule(index, Duration::ZERO, Happening::Input(Box::new(input)));
                 continue;
             }
-            let (delays, copies) = self.network.route(sender, node);
+            let (delays, copies) = self.network.route(sender, node, self.now);
             if copies == 0 && self.is_tracing() {
                 self.note(format_args!("{from:>3} x lost on the way to {node}: {body:?}"));
             }

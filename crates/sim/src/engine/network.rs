@@ -1,10 +1,10 @@
 //! The network: delay, loss, duplication, partitions both ways and one way. Each message is delayed
-//! on its own, so they overtake each other.
+//! on its own, so they overtake each other, unless the network [keeps order](Network::keep_order).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use machine::{NodeId, Random};
+use machine::{Instant, NodeId, Random};
 
 /// How the links of a world behave.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +31,8 @@ pub struct Network {
     cut: BTreeMap<(NodeId, NodeId), u32>,
     /// What a node adds to the way of all it sends and receives.
     slowness: BTreeMap<NodeId, Duration>,
+    /// When the last message on each way arrives, where none may overtake another.
+    arrivals: Option<BTreeMap<(NodeId, NodeId), Instant>>,
     /// Messages lost by chance or at a cut.
     pub lost: u64,
     /// Messages that arrived twice.
@@ -41,7 +43,12 @@ impl Network {
     /// A whole network.
     pub fn new(links: Links, random: Random) -> Self {
         let (cut, slowness) = (BTreeMap::new(), BTreeMap::new());
-        Self { links, random, cut, slowness, lost: 0, duplicated: 0 }
+        Self { links, random, cut, slowness, arrivals: None, lost: 0, duplicated: 0 }
+    }
+
+    /// Lets no message overtake another on the same way from now on, as over a stream.
+    pub fn keep_order(&mut self) {
+        self.arrivals.get_or_insert_default();
     }
 
     /// Cuts the way from `from` to `to`; cuts add up.
@@ -73,15 +80,23 @@ impl Network {
         }
     }
 
-    /// When copies of a message arrive: after none, one or two delays.
-    pub fn route(&mut self, from: NodeId, to: NodeId) -> ([Duration; 2], usize) {
+    /// When copies of a message that is sent `now` arrive: after none, one or two delays.
+    pub fn route(&mut self, from: NodeId, to: NodeId, now: Instant) -> ([Duration; 2], usize) {
         if !self.is_open(from, to) || self.random.chance(self.links.loss) {
             self.lost += 1;
             return ([Duration::ZERO; 2], 0);
         }
         let copies = 1 + usize::from(self.random.chance(self.links.duplication));
         self.duplicated += copies as u64 - 1;
-        ([self.delay(from, to), self.delay(from, to)], copies)
+        let mut delays = [self.delay(from, to), self.delay(from, to)];
+        if let Some(arrivals) = &mut self.arrivals {
+            let last = arrivals.entry((from, to)).or_insert(now);
+            for delay in &mut delays[..copies] {
+                *last = (*last).max(now + *delay);
+                *delay = last.since(now);
+            }
+        }
+        (delays, copies)
     }
 
     /// How long one message takes.
