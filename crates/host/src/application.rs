@@ -8,6 +8,8 @@ use machine::{Instant, Machine, NodeId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::Impairment;
+
 /// The wiring of a node: what the binary adds to a machine.
 pub trait Application {
     /// The machine that the node runs.
@@ -74,6 +76,7 @@ pub(crate) enum Request {
     Connect(NodeId, SocketAddr),
     StopDialing(NodeId),
     Forget(NodeId),
+    Impair(Impairment),
 }
 
 impl Control {
@@ -99,6 +102,11 @@ impl Control {
         self.requests.push(Request::Forget(node));
     }
 
+    /// Makes links worse, or sound again: this is all that is wrong with them from now on.
+    pub fn impair(&mut self, impairment: Impairment) {
+        self.requests.push(Request::Impair(impairment));
+    }
+
     /// Ends the node's loop after this turn. What is on its way to a journal is written first.
     pub fn stop(&mut self) {
         self.stop = true;
@@ -121,6 +129,8 @@ pub struct Counts {
     pub unreachable: u64,
     /// Messages not sent: too much waited for that peer already, or the system took no more.
     pub overflowed: u64,
+    /// Messages dropped because their link is [impaired](Impairment).
+    pub impaired: u64,
     /// Messages not sent because they are larger than a frame may be.
     pub too_large: u64,
     /// Connections closed and datagrams dropped for what they held: not our protocol, another run,

@@ -91,6 +91,7 @@ pub mod crowd;
 mod datagrams;
 pub mod entropy;
 mod frames;
+mod impairment;
 mod journals;
 mod lines;
 mod link;
@@ -108,6 +109,7 @@ mod writer;
 mod writes;
 
 pub use application::{Application, Control, Counts};
+pub use impairment::Impairment;
 pub use node::{Node, die_with};
 pub use settings::{CommonJournal, HostError, NodeSettings, POLLS_FOR, Transport};
 pub use signals::Interrupt;

@@ -1,5 +1,6 @@
 //! One TCP connection: bytes in, frames out, and what waits to be written.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 
 use machine::{Instant, NodeId};
@@ -92,6 +93,11 @@ impl Link {
         {
             self.stage = Stage::Greeting(Some(node));
         }
+    }
+
+    /// Whether the link is up and its other side one of these.
+    pub fn is_to_any_of(&self, nodes: &BTreeSet<NodeId>) -> bool {
+        matches!(self.stage, Stage::Up(node) if nodes.contains(&node))
     }
 
     /// Whether something waits to be written.

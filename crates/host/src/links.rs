@@ -17,7 +17,7 @@
 mod dial;
 mod greet;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -93,6 +93,8 @@ pub(crate) struct Links {
     writes: Vec<usize>,
     unidentified: usize,
     accepting: bool,
+    /// Nodes to and from which nothing passes; see the `impairment` module.
+    cut: BTreeSet<NodeId>,
 }
 
 impl Links {
@@ -116,6 +118,7 @@ impl Links {
             writes: Vec::new(),
             unidentified: 0,
             accepting: false,
+            cut: BTreeSet::new(),
         }
     }
 
@@ -163,6 +166,10 @@ impl Links {
         let mut reads = std::mem::take(&mut self.reads);
         for token in reads.drain(..) {
             let Some(link) = self.links.get_mut(&token) else { continue };
+            if link.is_to_any_of(&self.cut) {
+                link.in_reads = false;
+                continue;
+            }
             let received = link.receive();
             let sound = self.take_frames(token, now, inbox);
             if !sound {
@@ -194,6 +201,9 @@ impl Links {
         for token in writes.drain(..) {
             let Some(link) = self.links.get_mut(&token) else { continue };
             link.in_writes = false;
+            if link.is_to_any_of(&self.cut) {
+                continue;
+            }
             if link.flush().is_err() {
                 self.close(token, now, inbox);
             }

@@ -13,6 +13,7 @@ use crate::application::Counts;
 use crate::bind::Sockets;
 use crate::datagrams::Datagrams;
 use crate::frames::{Identity, MESSAGE};
+use crate::impairment::{Fate, Impaired, Impairment};
 use crate::links::Links;
 
 /// The tokens of the sockets; those of connections follow.
@@ -31,6 +32,8 @@ pub(crate) struct Network {
     identity: Identity,
     links: Links,
     datagrams: Option<Datagrams>,
+    /// None as long as all links are sound, which costs a message nothing.
+    impaired: Option<Box<Impaired>>,
     frame: Vec<u8>,
     pub counts: Counts,
 }
@@ -53,7 +56,22 @@ impl Network {
         };
         let registry = poll.registry().try_clone()?;
         let links = Links::new(identity, registry, listener, FIRST_LINK);
-        Ok(Self { identity, links, datagrams, frame: Vec::new(), counts: Counts::default() })
+        let (frame, counts) = (Vec::new(), Counts::default());
+        Ok(Self { identity, links, datagrams, impaired: None, frame, counts })
+    }
+
+    /// Makes links worse, or sound again. `seed` decides what is lost from the first time on.
+    pub fn impair<M: Machine>(
+        &mut self,
+        impairment: Impairment,
+        seed: u64,
+        now: Instant,
+        inbox: &mut Vec<Input<M>>,
+    ) {
+        self.links.cut(&impairment.cut, now, inbox);
+        let impaired = self.impaired.get_or_insert_with(|| Box::new(Impaired::new(seed)));
+        impaired.set(impairment);
+        self.impaired.take_if(|impaired| impaired.is_over());
     }
 
     /// Takes note of where a node is.
@@ -95,12 +113,17 @@ impl Network {
 
     /// When the network has something to do by itself.
     pub fn next_chore(&self) -> Option<Instant> {
-        self.links.next_chore()
+        let late = self.impaired.as_ref().and_then(|impaired| impaired.next_due());
+        [self.links.next_chore(), late].into_iter().flatten().min()
     }
 
-    /// Dials and gives up what is due.
+    /// Dials and gives up what is due, and lets late messages leave.
     pub fn do_chores<M: Machine>(&mut self, now: Instant, inbox: &mut Vec<Input<M>>) {
         self.links.do_chores(now, inbox, &mut self.counts);
+        while let Some((node, frame)) = self.impaired.as_mut().and_then(|late| late.pop_due(now)) {
+            self.send_frame(node, &frame);
+        }
+        self.impaired.take_if(|impaired| impaired.is_over());
     }
 
     /// Reads what has come, within the limits of a turn.
@@ -110,13 +133,25 @@ impl Network {
     {
         self.links.receive(now, inbox, &mut self.counts);
         if let Some(datagrams) = &mut self.datagrams {
+            let before = inbox.len();
             datagrams.receive(|node| self.links.address(node), inbox, &mut self.counts);
+            if let Some(impaired) = &self.impaired {
+                let came = inbox.split_off(before);
+                let passes = |input: &Input<M>| !matches!(input, Input::Message { from, .. } if impaired.is_cut(*from));
+                self.counts.impaired += came.iter().filter(|input| !passes(input)).count() as u64;
+                inbox.extend(came.into_iter().filter(passes));
+            }
         }
     }
 
     /// Sends a message; to the node itself it goes by way of `inbox`.
-    pub fn send<M>(&mut self, to: &Destination, body: M::Message, inbox: &mut Vec<Input<M>>)
-    where
+    pub fn send<M>(
+        &mut self,
+        to: &Destination,
+        body: M::Message,
+        now: Instant,
+        inbox: &mut Vec<Input<M>>,
+    ) where
         M: Machine<Message: Serialize>,
     {
         self.frame.clear();
@@ -124,18 +159,25 @@ impl Network {
             self.counts.too_large += to.nodes().len() as u64;
             return;
         }
+        let frame = std::mem::take(&mut self.frame);
         for node in to.nodes() {
-            if *node != self.identity.node {
-                self.send_frame(*node);
+            if *node == self.identity.node {
+                continue;
+            }
+            match self.impaired.as_mut().map(|impaired| impaired.judge(*node, &frame, now)) {
+                None | Some(Fate::Leaves) => self.send_frame(*node, &frame),
+                Some(Fate::Lost) => self.counts.impaired += 1,
+                Some(Fate::Late) => {}
+                Some(Fate::Overflows) => self.counts.overflowed += 1,
             }
         }
+        self.frame = frame;
         if to.nodes().contains(&self.identity.node) {
             inbox.push(Input::Message { from: self.identity.node, body });
         }
     }
 
-    fn send_frame(&mut self, node: NodeId) {
-        let frame = &self.frame;
+    fn send_frame(&mut self, node: NodeId, frame: &[u8]) {
         if let (Some(datagrams), Some(address)) = (&mut self.datagrams, self.links.address(node))
             && datagrams.append(node, address, frame, &mut self.counts)
         {

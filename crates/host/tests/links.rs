@@ -111,3 +111,62 @@ fn an_alarm_at_now_fires_after_the_inputs_of_its_turn() {
     two.tell("send 1 @alarm 7; send 1 first; send 1 second");
     one.expect(["2: first", "2: second", "alarm 7"]);
 }
+
+#[test]
+fn a_cut_link_carries_nothing_and_nobody_is_told_until_it_is_mended() {
+    for transport in [Tcp, Udp] {
+        let (one, two) = pair(transport);
+        one.tell("cut 2");
+        two.tell("cut 1");
+        for (node, line) in [(&one, "send 2 lost; report said"), (&two, "send 1 lost; report said")]
+        {
+            node.tell(line);
+            node.expect(["said"]);
+        }
+        one.tell("sound");
+        one.expect(["closed 2"]);
+        two.tell("sound");
+        two.expect(["closed 1", "opened 1"]);
+        one.expect(["opened 2"]);
+        two.tell("send 1 kept");
+        one.expect(["2: kept"]);
+        assert_eq!((one.stop().unwrap().impaired, two.stop().unwrap().impaired), (1, 1));
+    }
+}
+
+#[test]
+fn one_end_is_enough_to_cut_a_link_both_ways() {
+    for transport in [Tcp, Udp] {
+        let (one, two) = pair(transport);
+        one.tell("cut 2");
+        one.tell("report cut");
+        one.expect(["cut"]);
+        two.tell("send 1 lost; send 1 lost");
+        // Not even its end comes through.
+        two.stop().unwrap();
+        one.tell("report nothing");
+        one.expect(["nothing"]);
+        one.tell("sound");
+        one.expect(["closed 2"]);
+    }
+}
+
+#[test]
+fn late_messages_come_in_order_and_lost_ones_do_not_come() {
+    for transport in [Tcp, Udp] {
+        let (one, two) = pair(transport);
+        // Lines that are read together are obeyed before any of them is carried out.
+        let make = |links: &str, steps: &str| {
+            two.tell(links);
+            two.tell(&format!("{steps}; report done"));
+            two.expect(["done"]);
+        };
+        make("late 1 30", "send 1 first; send 1 second");
+        make("sound", "send 1 third");
+        one.expect(["2: first", "2: second", "2: third"]);
+        make("lossy", "send 1 lost");
+        make("sound", "send 1 kept");
+        one.expect(["2: kept"]);
+        assert_eq!(two.stop().unwrap().impaired, 1);
+    }
+}

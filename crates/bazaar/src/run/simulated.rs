@@ -119,12 +119,12 @@ impl Simulated {
     fn write_market(&self) -> anyhow::Result<()> {
         let place = places::market(&self.directory);
         let cannot = || format!("cannot write {}", place.display());
-        let Some((epoch, snapshot, records)) = self.world.common().standing() else {
+        let Some(newest) = self.world.common().newest() else {
             return fs::create_dir_all(&place).with_context(cannot);
         };
-        let (mut journal, _) = Journal::claim(&place, epoch, store::Durability::Memory)?;
-        journal.snapshot(&wire::to_bytes(snapshot)?)?;
-        for record in records {
+        let (mut journal, _) = Journal::claim(&place, newest.epoch, store::Durability::Memory)?;
+        journal.snapshot(&wire::to_bytes(&newest.snapshot)?)?;
+        for record in &newest.records {
             journal.append(&wire::to_bytes(record)?)?;
         }
         Ok(journal.commit()?)

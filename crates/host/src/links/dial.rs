@@ -20,6 +20,25 @@ impl Links {
         }
     }
 
+    /// Lets nothing pass to and from these nodes, and no others. The link to a node that was among
+    /// them ends, and a new one is made.
+    pub fn cut<M: Machine>(
+        &mut self,
+        nodes: &BTreeSet<NodeId>,
+        now: Instant,
+        inbox: &mut Vec<Input<M>>,
+    ) {
+        let before = std::mem::replace(&mut self.cut, nodes.clone());
+        for &node in before.difference(nodes) {
+            let Some(peer) = self.peers.get_mut(&node) else { continue };
+            peer.pause = REDIAL_FIRST;
+            match peer.up {
+                Some(token) => self.close(token, now, inbox),
+                None => self.dial(node, now),
+            }
+        }
+    }
+
     /// Forgets where a node is and ends the link to it.
     pub fn forget<M: Machine>(&mut self, node: NodeId, now: Instant, inbox: &mut Vec<Input<M>>) {
         self.stop_dialing(node, now, inbox);
@@ -71,6 +90,9 @@ impl Links {
         }
         let Some(peer) = self.peers.get(&node) else { return };
         let (Some(address), None, None) = (peer.known, peer.up, peer.dialing) else { return };
+        if self.cut.contains(&node) {
+            return self.redial_later(node, now);
+        }
         let dialed = TcpStream::connect(address)
             .and_then(|socket| self.add(socket, Stage::Connecting(node), now));
         match (dialed, self.peers.get_mut(&node)) {

@@ -51,6 +51,9 @@ impl Links {
         now: Instant,
         inbox: &mut Vec<Input<M>>,
     ) -> bool {
+        if self.cut.contains(&from) {
+            return false;
+        }
         let fits = match expected {
             Some(node) => from == node,
             None => from > self.identity.node,

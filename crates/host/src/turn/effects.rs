@@ -99,7 +99,7 @@ impl<A: Application> Loop<'_, A> {
 
     fn leave(&mut self, item: Held<A::Machine>) {
         match item {
-            Held::Send(to, body) => self.around.network.send(&to, body, &mut self.inbox),
+            Held::Send(to, body) => self.around.network.send(&to, body, self.now, &mut self.inbox),
             Held::Report(report) => {
                 self.application.report(self.now, report, &mut self.control);
                 self.take_requests();
@@ -115,6 +115,10 @@ impl<A: Application> Loop<'_, A> {
                 Request::Connect(node, address) => network.connect(node, address, self.now),
                 Request::StopDialing(node) => network.stop_dialing(node, self.now, &mut self.inbox),
                 Request::Forget(node) => network.forget(node, self.now, &mut self.inbox),
+                Request::Impair(impairment) => {
+                    let seed = self.random.next_u64();
+                    network.impair(impairment, seed, self.now, &mut self.inbox);
+                }
             }
         }
     }

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use host::{Application, Control, Counts, HostError, Node, NodeSettings, Transport};
+use host::{Application, Control, Counts, HostError, Impairment, Node, NodeSettings, Transport};
 use machine::{After, Context, Destination, Epoch, Input, Instant, Journal, Machine, NodeId};
 use store::Durability;
 
@@ -110,6 +110,25 @@ impl Application for Wiring {
             }
             ["forget", node] => {
                 control.forget(NodeId(node.parse().unwrap()));
+                None
+            }
+            ["cut", ref nodes @ ..] => {
+                let cut = nodes.iter().map(|node| NodeId(node.parse().unwrap())).collect();
+                control.impair(Impairment { cut, ..Impairment::default() });
+                None
+            }
+            ["late", node, millis] => {
+                let delay = Duration::from_millis(millis.parse().unwrap());
+                let delay = [(NodeId(node.parse().unwrap()), delay)].into();
+                control.impair(Impairment { delay, ..Impairment::default() });
+                None
+            }
+            ["lossy"] => {
+                control.impair(Impairment { loss: 1.0, ..Impairment::default() });
+                None
+            }
+            ["sound"] => {
+                control.impair(Impairment::default());
                 None
             }
             ["counts"] => {

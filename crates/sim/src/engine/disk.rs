@@ -38,10 +38,13 @@ pub(super) struct Contents<M: Machine> {
 
 /// The newest segment of the common journal.
 #[derive(Debug)]
-struct Segment<M: Machine> {
-    epoch: Epoch,
-    snapshot: M::Snapshot,
-    records: Vec<M::Record>,
+pub struct Segment<M: Machine> {
+    /// Who wrote it.
+    pub epoch: Epoch,
+    /// The state before the records.
+    pub snapshot: M::Snapshot,
+    /// The records since, in order.
+    pub records: Vec<M::Record>,
 }
 
 /// The common journal, and beside it what no real disk keeps: every record that led to what stands
@@ -63,11 +66,9 @@ impl<M: Machine> Common<M> {
         &self.chain
     }
 
-    /// What stands in the journal: the epoch that wrote its last snapshot, that snapshot, and the
-    /// records behind it. None if nothing was ever written.
-    pub fn standing(&self) -> Option<(Epoch, &M::Snapshot, &[M::Record])> {
-        let segment = self.segment.as_ref()?;
-        Some((segment.epoch, &segment.snapshot, &segment.records))
+    /// What stands in the journal; none if nothing was ever written.
+    pub fn newest(&self) -> Option<&Segment<M>> {
+        self.segment.as_ref()
     }
 
     /// The highest epoch that claimed the journal.

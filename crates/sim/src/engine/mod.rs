@@ -14,6 +14,6 @@ mod network;
 mod slot;
 mod world;
 
-pub use disk::Common;
+pub use disk::{Common, Segment};
 pub use network::{Links, Network};
 pub use world::{Observer, World};
