@@ -46,6 +46,12 @@ pub fn roles(scenario: &Scenario) -> Vec<Role> {
     dealt
 }
 
+/// The peers that are there from the start and buy, as long as they do not lead.
+pub fn buyers(scenario: &Scenario) -> Vec<NodeId> {
+    let peers = (1..).map(NodeId).zip(roles(scenario)).take(scenario.run.peers as usize);
+    peers.filter(|(_, role)| role.buys).map(|(node, _)| node).collect()
+}
+
 fn of_kind(kind: OtherRoles, random: &mut Random) -> Role {
     let (buyer, seller) = (Role { buys: true, sells: false }, Role { buys: false, sells: true });
     match kind {

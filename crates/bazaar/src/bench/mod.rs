@@ -1,6 +1,7 @@
 //! `bazaar bench`: figures, each beside what the machine could do at best in the same run.
 
 mod buy;
+mod experiments;
 mod failover;
 mod multicast;
 mod orders;
@@ -31,6 +32,9 @@ pub enum BenchVerb {
     Multicast(multicast::MulticastArgs),
     /// What one trader sells a second to many clients, durable before the answer
     Sales(sales::SalesArgs),
+    /// An experiment of one of the papers
+    #[command(flatten)]
+    Experiment(experiments::ExperimentVerb),
     /// The clients of `bench sales`
     #[command(hide = true)]
     Generator {
@@ -93,6 +97,7 @@ pub fn command(verb: &BenchVerb) -> anyhow::Result<ExitCode> {
         BenchVerb::Orders(args) => orders::command(args),
         BenchVerb::Multicast(args) => multicast::command(args),
         BenchVerb::Sales(args) => sales::command(args),
+        BenchVerb::Experiment(verb) => experiments::command(verb),
         BenchVerb::Generator { task } => {
             sales::run_generator(task)?;
             Ok(ExitCode::SUCCESS)

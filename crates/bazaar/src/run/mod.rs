@@ -17,12 +17,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use host::clock::monotonic_ns;
-use machine::NodeId;
 use view::Verdict;
 
 use crate::exit;
 use crate::scenario::{Handover, Scenario, ScenarioError};
-use crate::settings::roles;
+use crate::settings::buyers;
 pub use journal::{market, market_of};
 pub use outcome::{Outcome, read};
 pub use processes::Processes;
@@ -168,8 +167,7 @@ pub fn play(
 ) -> anyhow::Result<Outcome> {
     let mut plan = faults::Plan::new(scenario);
     let end_ns = nanos(scenario.run.duration);
-    let roles = (1..).map(NodeId).zip(roles(scenario)).take(scenario.run.peers as usize);
-    let buyers: Vec<NodeId> = roles.filter(|(_, role)| role.buys).map(|(node, _)| node).collect();
+    let buyers = buyers(scenario);
     conduct(scenario, directory, talk, venue, |venue| {
         plan.carry_out(venue)?;
         let is_done = scenario.run.end_when_done && venue.have_bought_all(&buyers);
