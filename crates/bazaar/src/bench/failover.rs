@@ -1,6 +1,6 @@
-//! Failover: a market in use loses its trader again and again.
+//! Failover: a market in use loses its trader again and again, each time in another way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -16,13 +16,19 @@ use crate::run::{Processes, Talk, Venue as _, conduct};
 /// What `bazaar bench failover` is told.
 #[derive(Debug, Clone, clap::Args)]
 pub struct FailoverArgs {
-    /// How often the trader is killed
+    /// How the trader is lost, in turns: kill (SIGKILL), pause (SIGSTOP)
+    #[arg(long, value_delimiter = ',', default_value = "kill,pause")]
+    faults: Vec<Loss>,
+    /// How often it is lost in each way
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    kills: u32,
-    /// How many peers there are
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(3..=100))]
-    peers: u32,
-    /// How many sales the market has made before the first kill
+    times: u32,
+    /// How many peers buy, without a pause
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=50))]
+    buyers: u32,
+    /// How many peers sell; they are the highest, so one of them is the trader
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=50))]
+    sellers: u32,
+    /// How many sales the market has made before its first trader is lost
     #[arg(long, default_value_t = 100_000)]
     sales: u64,
     /// How messages travel: tcp or udp
@@ -42,21 +48,83 @@ pub struct FailoverArgs {
     quiet: bool,
 }
 
-/// Sales that must be made between two kills, so that each strikes a market in use.
+/// Sales that must be made between two losses, so that each strikes a market in use.
 const SALES_BETWEEN: u64 = 500;
+
+/// A way to lose a trader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+enum Loss {
+    /// It ends without a word; its connections close.
+    Kill,
+    /// It hangs: only its silence shows.
+    Pause,
+}
+
+impl Loss {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Pause => "pause",
+        }
+    }
+
+    const fn fault(self) -> Fault {
+        match self {
+            Self::Kill => Fault::Kill,
+            Self::Pause => Fault::Pause,
+        }
+    }
+
+    const fn undoing(self) -> Fault {
+        match self {
+            Self::Kill => Fault::Restart,
+            Self::Pause => Fault::Resume,
+        }
+    }
+
+    const fn of(fault: Fault) -> Option<Self> {
+        match fault {
+            Fault::Kill => Some(Self::Kill),
+            Fault::Pause => Some(Self::Pause),
+            _ => None,
+        }
+    }
+}
 
 #[derive(Debug, Serialize)]
 struct Figures {
     transport: String,
-    peers: u32,
+    buyers: u32,
+    sellers: u32,
     sales_before: u64,
-    kills: usize,
-    /// From the kill to the first sale that its successor confirms to a buyer.
-    gap_ms: Option<Spread>,
-    gaps_ms: Vec<f64>,
+    losses: Vec<Gaps>,
     sales: u64,
     verdict: Verdict,
     violations: Vec<String>,
+}
+
+/// From the loss of a trader to the first sale that its successor confirms to a buyer.
+#[derive(Debug, Serialize)]
+struct Gaps {
+    fault: Loss,
+    times: usize,
+    gap_ms: Option<Spread>,
+    gaps_ms: Vec<f64>,
+}
+
+impl Gaps {
+    fn of(fault: Loss, gaps: &[(Loss, u64)]) -> Self {
+        let nanos: Vec<u64> =
+            gaps.iter().filter(|(of, _)| *of == fault).map(|(_, ns)| *ns).collect();
+        Self {
+            fault,
+            times: nanos.len(),
+            // A spread gives thousandths of what it is given.
+            gap_ms: Spread::of(nanos.iter().map(|nanos| nanos / 1000).collect()),
+            gaps_ms: nanos.iter().map(|&nanos| nanos as f64 / 1e6).collect(),
+        }
+    }
 }
 
 /// `bazaar bench failover`.
@@ -64,8 +132,10 @@ pub(super) fn command(args: &FailoverArgs) -> anyhow::Result<ExitCode> {
     let mut sets = vec![
         "fault=[]".to_owned(),
         "run.duration=1h".to_owned(),
-        format!("run.peers={}", args.peers),
+        format!("run.peers={}", args.buyers + args.sellers),
         format!("run.transport={}", args.transport),
+        format!("roles.buyers={}", args.buyers),
+        format!("roles.sellers={}", args.sellers),
         "buyer.think={min='0s',max='0s'}".to_owned(),
         "seller.stock={min=1000,max=10000}".to_owned(),
     ];
@@ -73,20 +143,23 @@ pub(super) fn command(args: &FailoverArgs) -> anyhow::Result<ExitCode> {
     let scenario = resolve(&sets)?;
     let scratch = Scratch::new(&args.folder)?;
     let talk = Talk { quiet: args.quiet || args.json, terminal: false };
-    let mut killer = Killer { left: args.kills, next_at: args.sales, fallen: None };
+    let rounds = (0..args.times).flat_map(|_| args.faults.clone()).collect();
+    let mut striker = Striker { to_come: rounds, next_at: args.sales, fallen: None };
+    let peers = args.buyers as usize + args.sellers as usize;
     let processes = Processes::start(&scenario, &scratch.0)?;
     let outcome = conduct(&scenario, &scratch.0, &talk, processes, |processes| {
-        killer.go_on(processes, args)
+        striker.go_on(processes, peers)
     })?;
     let gaps = gaps(&outcome.events);
+    let mut faults = args.faults.clone();
+    faults.sort_unstable();
+    faults.dedup();
     let figures = Figures {
         transport: args.transport.clone(),
-        peers: args.peers,
+        buyers: args.buyers,
+        sellers: args.sellers,
         sales_before: args.sales,
-        kills: gaps.len(),
-        // A spread gives thousandths of what it is given.
-        gap_ms: Spread::of(gaps.iter().map(|nanos| nanos / 1000).collect()),
-        gaps_ms: gaps.iter().map(|&nanos| nanos as f64 / 1e6).collect(),
+        losses: faults.into_iter().map(|fault| Gaps::of(fault, &gaps)).collect(),
         sales: outcome.summary.buys.sold,
         verdict: outcome.summary.verdict,
         violations: outcome.summary.violations,
@@ -99,45 +172,42 @@ pub(super) fn command(args: &FailoverArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Kills the trader whenever the market is whole and has sold enough since the last time.
-struct Killer {
-    left: u32,
-    /// The sales to be made before the next kill.
+/// Strikes the trader whenever the market is whole and has sold enough since the last time.
+struct Striker {
+    to_come: VecDeque<Loss>,
+    /// The sales to be made before the next loss.
     next_at: u64,
-    /// Who was killed and has not come back.
-    fallen: Option<(NodeId, Epoch)>,
+    /// Who was struck, in which epoch, and has not come back.
+    fallen: Option<(Loss, NodeId, Epoch)>,
 }
 
-impl Killer {
-    fn go_on(&mut self, processes: &mut Processes, args: &FailoverArgs) -> anyhow::Result<bool> {
+impl Striker {
+    fn go_on(&mut self, processes: &mut Processes, peers: usize) -> anyhow::Result<bool> {
         let (Some(trader), Some(epoch)) = (processes.progress().trader, processes.progress().epoch)
         else {
             return Ok(true);
         };
-        if let Some((fallen, old)) = self.fallen {
+        if let Some((loss, fallen, old)) = self.fallen {
             if epoch > old {
                 self.fallen = None;
                 self.next_at = processes.progress().sales + SALES_BETWEEN;
-                processes.strike(Fault::Restart, fallen)?;
+                processes.strike(loss.undoing(), fallen)?;
             }
             return Ok(true);
         }
-        let whole = processes.watch().followers(epoch) == args.peers as usize;
+        let whole = processes.watch().followers(epoch) == peers;
         if !whole || processes.progress().sales < self.next_at {
             return Ok(true);
         }
-        if self.left == 0 {
-            return Ok(false);
-        }
-        self.left -= 1;
-        self.fallen = Some((trader, epoch));
-        processes.strike(Fault::Kill, trader)?;
+        let Some(loss) = self.to_come.pop_front() else { return Ok(false) };
+        self.fallen = Some((loss, trader, epoch));
+        processes.strike(loss.fault(), trader)?;
         Ok(true)
     }
 }
 
-/// For each kill: nanoseconds until a client was told of a sale by a trader of a later epoch.
-fn gaps(events: &[Event]) -> Vec<u64> {
+/// For each loss of a trader: nanoseconds until a client was told of a sale by a trader of a later epoch.
+fn gaps(events: &[Event]) -> Vec<(Loss, u64)> {
     let mut said_by: BTreeMap<RequestId, Epoch> = BTreeMap::new();
     for event in events {
         if let What::Sold { epoch, request, .. } | What::Repeated { epoch, request } = &event.what {
@@ -146,17 +216,20 @@ fn gaps(events: &[Event]) -> Vec<u64> {
         }
     }
     let mut gaps = Vec::new();
-    let (mut epoch, mut killed) = (Epoch::ZERO, None);
+    let (mut epoch, mut lost) = (Epoch::ZERO, None);
     for event in events {
         match &event.what {
             What::Trading { epoch: new, .. } => epoch = epoch.max(*new),
-            What::Fault { fault: Fault::Kill, .. } => killed = Some((event.time_ns, epoch)),
+            What::Fault { fault, .. } => {
+                let loss = Loss::of(*fault).map(|loss| (loss, event.time_ns, epoch));
+                lost = loss.or(lost);
+            }
             What::Answered { request, outcome: market::Outcome::Bought(_), .. } => {
-                if let Some((killed_ns, old)) = killed
+                if let Some((loss, lost_ns, old)) = lost
                     && said_by.get(request).is_some_and(|epoch| *epoch > old)
                 {
-                    gaps.push(event.time_ns.saturating_sub(killed_ns));
-                    killed = None;
+                    gaps.push((loss, event.time_ns.saturating_sub(lost_ns)));
+                    lost = None;
                 }
             }
             _ => {}
@@ -171,17 +244,24 @@ fn show(json: bool, figures: &Figures) -> anyhow::Result<()> {
         return Ok(());
     }
     println!(
-        "{} kills of the trader among {} peers over {}, after {} sales; {} sales in all; {}",
-        figures.kills,
-        figures.peers,
+        "the trader lost to {} buyers and {} sellers over {}, after {} sales; {} sales in all; {}",
+        figures.buyers,
+        figures.sellers,
         figures.transport,
         figures.sales_before,
         figures.sales,
         figures.verdict
     );
-    if let Some(Spread { min, p50, p90, max, .. }) = figures.gap_ms {
-        println!("SIGKILL to the successor's first confirmed sale, ms:");
-        println!("  best {min:.1}, median {p50:.1}, p90 {p90:.1}, worst {max:.1}");
+    println!("from its loss to the successor's first confirmed sale, ms:");
+    println!("{:<10}{:>6}{:>9}{:>9}{:>9}{:>9}", "", "times", "best", "median", "p90", "worst");
+    for Gaps { fault, times, gap_ms, .. } in &figures.losses {
+        print!("{:<10}{times:>6}", fault.name());
+        match gap_ms {
+            Some(Spread { min, p50, p90, max, .. }) => {
+                println!("{min:>9.1}{p50:>9.1}{p90:>9.1}{max:>9.1}");
+            }
+            None => println!("{:>9}{:>9}{:>9}{:>9}", "-", "-", "-", "-"),
+        }
     }
     for violation in &figures.violations {
         println!("  {violation}");
@@ -241,7 +321,13 @@ mod tests {
             event(6, sold(2, 2)),
             event(8, answered(2)),
             event(9, answered(2)),
+            event(10, What::Trading { epoch: epoch(2), shipped_before: 1 }),
+            event(12, What::Fault { fault: Fault::Pause, target: NodeId(2) }),
+            event(13, What::Trading { epoch: epoch(3), shipped_before: 2 }),
+            event(14, What::Fault { fault: Fault::Resume, target: NodeId(2) }),
+            event(15, sold(3, 3)),
+            event(19, answered(3)),
         ];
-        assert_eq!(gaps(&events), [5]);
+        assert_eq!(gaps(&events), [(Loss::Kill, 5), (Loss::Pause, 7)]);
     }
 }
