@@ -120,6 +120,11 @@ impl Leadership {
         self.detector.heard(epoch.node, cx.now);
         if self.role != (Role::Following { epoch }) {
             self.step_down(Stepped::Outbid, cx);
+            if matches!(self.role, Role::Seeking { cause: Cause::Lost, .. }) {
+                // It led, and the others may believe that it hangs: they would not wait for it in
+                // the next election, and it would contend with the one that they choose.
+                cx.send_many(self.others(), Message::Follow(epoch));
+            }
             self.role = Role::Following { epoch };
             self.fence(majority::Command::Withdraw, cx);
             self.fence(majority::Command::Witness(epoch), cx);

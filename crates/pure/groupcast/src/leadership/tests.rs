@@ -7,6 +7,7 @@ use machine::{Context, Destination, Effect, Epoch, Input, Instant, Machine, Node
 
 use super::*;
 
+mod hangs;
 mod learners;
 
 const PERIOD: Duration = Duration::from_millis(100);
@@ -226,21 +227,6 @@ fn a_leader_that_loses_its_majority_steps_down() {
         why: Stepped::NoMajority,
     };
     assert!(group.reports.contains(&(NodeId(3), stepped)));
-}
-
-#[test]
-fn a_leader_that_hangs_is_replaced_after_the_limit_and_told_when_it_wakes() {
-    let mut group = Group::new(3, |_| {});
-    group.run(PERIOD * 2);
-    let hung = group.nodes.remove(&NodeId(3)).unwrap();
-    let alarms: Vec<_> = group.alarms.extract_if(.., |key, _| key.0 == NodeId(3)).collect();
-    group.run(LIMIT * 2);
-    assert_eq!(group.epoch(), Epoch { counter: 2, node: NodeId(2) });
-    assert_eq!(group.elected()[1], (2, Cause::Hang));
-    group.nodes.insert(NodeId(3), hung);
-    group.alarms.extend(alarms);
-    group.run(PERIOD);
-    assert_eq!(group.epoch(), Epoch { counter: 2, node: NodeId(2) });
 }
 
 #[test]
