@@ -11,10 +11,10 @@ use anyhow::Context as _;
 use groupcast::membership::Directory;
 use host::{Application, CommonJournal, Control, NodeSettings, Transport};
 use machine::{Incarnation, Instant, NodeId};
-use peer::{Command, Event, MessageLimits, Node, Peer, Replicated, Report, What};
+use peer::{Command, Event, Node, Report, What};
 
 use crate::scenario::{self, Scenario};
-use crate::settings::{DIRECTORY, peer_settings};
+use crate::settings::{self, DIRECTORY};
 
 /// What a process of a run is told on its command line; the rest stands in the run directory.
 #[derive(Debug, Clone, clap::Args)]
@@ -116,7 +116,7 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
     };
     let listen = SocketAddr::new(scenario.run.host, u16::try_from(port)?);
     let peers_only = |place: PathBuf| (node != DIRECTORY).then_some(place);
-    let settings = NodeSettings {
+    let node_settings = NodeSettings {
         node,
         cluster: args.cluster,
         origin_ns: args.origin_ns,
@@ -148,23 +148,14 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
         lines: Some(io::stdin().as_fd().try_clone_to_owned().context("cannot read lines")?),
         parent: args.parent,
     };
-    let bound = host::Node::bind(settings)?;
+    let bound = host::Node::bind(node_settings)?;
     let address = bound.address().to_string();
     publish(&places::address(&args.run, node), &address)?;
     let machine = if node == DIRECTORY {
         let life = Incarnation(args.origin_ns >> 32);
         Node::Directory(Box::new(Directory::new(scenario.group.expiry, life)))
     } else {
-        let settings = peer_settings(&scenario, node, address);
-        match (scenario.journal.handover, scenario.run.transport) {
-            (scenario::Handover::Replicated, scenario::Transport::Tcp) => {
-                Node::Replicated(Box::new(Replicated::new(settings, MessageLimits::STREAMS)))
-            }
-            (scenario::Handover::Replicated, scenario::Transport::Udp) => {
-                Node::Replicated(Box::new(Replicated::new(settings, MessageLimits::DATAGRAMS)))
-            }
-            _ => Node::Peer(Box::new(Peer::new(settings))),
-        }
+        settings::peer(&scenario, node, address)
     };
     let place = &args.events;
     let events = File::options().create_new(true).append(true).open(place);

@@ -7,12 +7,13 @@ use groupcast::membership;
 use machine::{NodeId, Random};
 use market::{Kernel, Money, Rules};
 use peer::{
-    BuyerSettings, Form, OrderPolicy, Pause, Range, Role, SellerSettings, Settings, TraderSettings,
+    BuyerSettings, Form, MessageLimits, Node, OrderPolicy, Pause, Peer, Range, Replicated, Role,
+    SellerSettings, Settings, TraderSettings,
 };
 
 use crate::scenario::{
-    Between, Deal, FirstTrader, Initiator, Order, OtherRoles, ReturnAs, Scenario, SellerChoice,
-    Service,
+    Between, Deal, FirstTrader, Handover, Initiator, Order, OtherRoles, ReturnAs, Scenario,
+    SellerChoice, Service, Transport,
 };
 
 /// The node that introduces all others to each other.
@@ -64,8 +65,21 @@ fn of_kind(kind: OtherRoles, random: &mut Random) -> Role {
     }
 }
 
+/// The machine of the peer `me`, which listens on `address`.
+pub fn peer(scenario: &Scenario, me: NodeId, address: String) -> Node {
+    let settings = peer_settings(scenario, me, address);
+    let limits = match scenario.run.transport {
+        Transport::Tcp => MessageLimits::STREAMS,
+        Transport::Udp => MessageLimits::DATAGRAMS,
+    };
+    match scenario.journal.handover {
+        Handover::Replicated => Node::Replicated(Box::new(Replicated::new(settings, limits))),
+        Handover::File | Handover::Database => Node::Peer(Box::new(Peer::new(settings))),
+    }
+}
+
 /// What the peer `me`, which listens on `address`, is told.
-pub fn peer_settings(scenario: &Scenario, me: NodeId, address: String) -> Settings {
+fn peer_settings(scenario: &Scenario, me: NodeId, address: String) -> Settings {
     let (buyer, seller, group) = (&scenario.buyer, &scenario.seller, &scenario.group);
     let bystander = Role { buys: false, sells: false };
     let role = (me.0 as usize).checked_sub(1).and_then(|place| roles(scenario).get(place).copied());

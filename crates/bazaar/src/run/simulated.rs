@@ -3,7 +3,7 @@
 //!
 //! What differs from a run of processes: time is virtual and costs nothing; chance comes from the
 //! scenario's seed alone; no bytes are made of messages; and one simulated journal stands for
-//! whatever place the scenario hands the market over in.
+//! whatever common place the scenario hands the market over in.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use groupcast::membership::Directory;
-use machine::{Incarnation, Instant, NodeId, Random};
-use peer::{Command, Node, Peer, Report};
+use machine::{Epoch, Incarnation, Instant, NodeId, Random};
+use peer::{Command, Node, Record, Report, Snapshot};
 use sim::engine::{Links, Network, Observer, World};
 use store::Journal;
 use view::{Event, Fault, What};
@@ -20,8 +20,8 @@ use view::{Event, Fault, What};
 use super::venue::Venue;
 use super::watch::Watch;
 use crate::node::places;
-use crate::scenario::{Durability, Scenario, Transport};
-use crate::settings::{DIRECTORY, JOINERS_MAX, peer_settings};
+use crate::scenario::{Durability, Handover, Scenario, Transport};
+use crate::settings::{self, DIRECTORY, JOINERS_MAX};
 
 /// How messages travel between the processes of one machine: some tens of microseconds, and none is
 /// lost.
@@ -110,25 +110,42 @@ impl Simulated {
             Node::Directory(Box::new(directory))
         } else {
             let address = format!("simulated:{node}");
-            Node::Peer(Box::new(Peer::new(peer_settings(&self.scenario, node, address))))
+            settings::peer(&self.scenario, node, address)
         };
         self.world.start(node, machine, &mut self.told);
     }
 
-    /// The market as it stands, as the journal of a run of processes holds it.
-    fn write_market(&self) -> anyhow::Result<()> {
+    /// The journals that hold the market, as a run of processes leaves them.
+    fn write_journals(&self) -> anyhow::Result<()> {
         let place = places::market(&self.directory);
         let cannot = || format!("cannot write {}", place.display());
-        let Some(newest) = self.world.common().newest() else {
-            return fs::create_dir_all(&place).with_context(cannot);
-        };
-        let (mut journal, _) = Journal::claim(&place, newest.epoch, store::Durability::Memory)?;
-        journal.snapshot(&wire::to_bytes(&newest.snapshot)?)?;
-        for record in &newest.records {
-            journal.append(&wire::to_bytes(record)?)?;
+        fs::create_dir_all(&place).with_context(cannot)?;
+        if let Some(newest) = self.world.common().newest() {
+            write_journal(&place, newest.epoch, &newest.snapshot, &newest.records)?;
         }
-        Ok(journal.commit()?)
+        if self.scenario.journal.handover == Handover::Replicated {
+            for node in (1..=self.scenario.run.peers).map(NodeId) {
+                let (Some(snapshot), records) = self.world.own_journal(node) else { continue };
+                let place = places::own(&self.directory, node);
+                write_journal(&place, Epoch::ZERO.next(node), snapshot, records)?;
+            }
+        }
+        Ok(())
     }
+}
+
+fn write_journal(
+    place: &Path,
+    epoch: Epoch,
+    snapshot: &Snapshot,
+    records: &[Record],
+) -> anyhow::Result<()> {
+    let (mut journal, _) = Journal::claim(place, epoch, store::Durability::Memory)?;
+    journal.snapshot(&wire::to_bytes(snapshot)?)?;
+    for record in records {
+        journal.append(&wire::to_bytes(record)?)?;
+    }
+    Ok(journal.commit()?)
 }
 
 impl Venue for Simulated {
@@ -205,7 +222,7 @@ impl Venue for Simulated {
                 self.told.stopped(self.world.now(), node);
             }
         }
-        self.write_market()?;
+        self.write_journals()?;
         Ok(view::merge(vec![self.watch.take_deeds(), self.told.events]))
     }
 }
