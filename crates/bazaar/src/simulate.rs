@@ -1,8 +1,11 @@
 //! `bazaar sim`: whole markets, or groups, on a virtual clock, seed by seed.
+//!
+//! Ctrl-C or SIGTERM ends a run behind the worlds that have begun, and it tells of those: nobody
+//! knows yet whether the others hold.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -97,19 +100,37 @@ fn threads(args: &SimArgs) -> usize {
     args.threads.unwrap_or(cores)
 }
 
-/// Says how far it is, on a terminal.
-fn progress(args: &SimArgs) -> impl Fn(u64) + Sync {
+/// Says how far it is, on a terminal; ends the run when a signal has come.
+fn progress(args: &SimArgs) -> impl Fn(u64) -> ControlFlow<()> + Sync {
     let terminal = std::io::stderr().is_terminal();
     let all = args.seeds.end - args.seeds.start;
+    // Where signals cannot be listened to, they end the process as ever.
+    let interrupt = host::Interrupt::listen().ok();
     move |worlds| {
+        let is_over = interrupt.as_ref().is_some_and(host::Interrupt::is_set);
         if terminal && worlds.is_multiple_of(16) {
             eprint!("\r\x1b[K{worlds} of {all} worlds");
             let _ = std::io::stderr().flush();
         }
-        if terminal && worlds == all {
+        if terminal && (worlds == all || is_over) {
             eprint!("\r\x1b[K");
         }
+        if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
+}
+
+/// Says up to which seed no world broke.
+fn no_violation(seeds: &Range<u64>, worlds: u64) -> ExitCode {
+    let next = seeds.start + worlds;
+    if next == seeds.end {
+        println!("no violation");
+        return ExitCode::SUCCESS;
+    }
+    println!(
+        "interrupted: no violation in {}..{next}; {next}..{} have not run",
+        seeds.start, seeds.end
+    );
+    exit::UNKNOWN.into()
 }
 
 fn groups(args: &SimArgs) -> ExitCode {
@@ -130,8 +151,7 @@ fn groups(args: &SimArgs) -> ExitCode {
         sim::group::run_seeds(args.seeds.clone(), threads, &options, progress(args));
     print!("{}", describe_groups(&totals, began.elapsed().as_secs_f64(), threads));
     let Some(outcome) = failure else {
-        println!("no violation");
-        return ExitCode::SUCCESS;
+        return no_violation(&args.seeds, totals.worlds);
     };
     let mut again = String::from(" --world group");
     for (name, value) in [
@@ -161,10 +181,7 @@ fn markets(args: &SimArgs) -> ExitCode {
     let (totals, failure) = run_seeds(args.seeds.clone(), threads, &options, progress(args));
     print!("{}", describe(&totals, began.elapsed().as_secs_f64(), threads));
     match failure {
-        None => {
-            println!("no violation");
-            ExitCode::SUCCESS
-        }
+        None => no_violation(&args.seeds, totals.worlds),
         Some(Failure { outcome }) => {
             let again = market_again(args);
             print!("{}", explain(outcome.seed, &outcome.trace, outcome.violation.as_ref(), &again));

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
 
+use std::io::Read as _;
 use std::net::TcpListener;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 fn bazaar(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_bazaar")).args(arguments).output().unwrap()
@@ -87,6 +90,44 @@ fn simulated_worlds_are_told_of_and_can_be_replayed() {
     }
     let trace = || bazaar(&["sim", "--seeds", "3..4", "--trace"]).stdout;
     assert!(trace() == trace(), "the same seed, the same log");
+}
+
+/// A process that ends with the test, however that ends.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Whether a process has begun with its work on other threads, behind all that it prepares.
+fn has_threads(process: &Child) -> bool {
+    let tasks = format!("/proc/{}/task", process.id());
+    std::fs::read_dir(tasks).unwrap().count() > 1
+}
+
+#[test]
+fn a_simulation_that_is_interrupted_says_up_to_which_seed_nothing_broke() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bazaar"));
+    command.args(["sim", "--world", "group", "--seeds", "5..100000000"]);
+    let mut process = Started(command.stdout(Stdio::piped()).spawn().unwrap());
+    while !has_threads(&process.0) {
+        assert!(process.0.try_wait().unwrap().is_none(), "it runs on");
+        std::thread::yield_now();
+    }
+    let id = Pid::from_raw(i32::try_from(process.0.id()).unwrap()).unwrap();
+    kill_process(id, Signal::TERM).unwrap();
+    let status = process.0.wait().unwrap();
+    let mut text = String::new();
+    process.0.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(status.code(), Some(3), "{text}");
+    let worlds: u64 = text.split_once(" worlds").unwrap().0.parse().unwrap();
+    assert!(worlds >= 1, "what has begun is ended: {text}");
+    let next = 5 + worlds;
+    let told = format!("no violation in 5..{next}; {next}..100000000 have not run");
+    assert!(text.contains(&told), "{text}");
 }
 
 #[test]

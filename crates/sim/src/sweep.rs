@@ -1,15 +1,26 @@
-//! Many seeds on several threads, until one fails.
+//! Many seeds on several threads, until one fails or somebody has seen enough.
 
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Has `holds` look at every seed, in order but several at a time, until one does not hold. The
-/// lowest of those that do not, among those that were looked at.
+/// What came of a look at a seed.
+pub(crate) enum Look {
+    /// It holds.
+    Holds,
+    /// It does not hold.
+    Fails,
+    /// It holds, and no other one is to be looked at.
+    Enough,
+}
+
+/// Has `look` look at every seed, in order but several at a time, until one does not hold or it is
+/// enough. The lowest of those that do not hold, among those that were looked at: these are all
+/// up to some seed, because whoever has begun with one ends with it.
 pub(crate) fn sweep(
     seeds: Range<u64>,
     threads: usize,
-    holds: impl Fn(u64) -> bool + Sync,
+    look: impl Fn(u64) -> Look + Sync,
 ) -> Option<u64> {
     let next = AtomicU64::new(seeds.start);
     let stop = AtomicBool::new(false);
@@ -22,10 +33,14 @@ pub(crate) fn sweep(
                     if seed >= seeds.end {
                         return;
                     }
-                    if !holds(seed) {
-                        stop.store(true, Ordering::Relaxed);
-                        let Ok(mut failed) = failed.lock() else { return };
-                        *failed = Some(failed.map_or(seed, |other| other.min(seed)));
+                    match look(seed) {
+                        Look::Holds => {}
+                        Look::Enough => stop.store(true, Ordering::Relaxed),
+                        Look::Fails => {
+                            stop.store(true, Ordering::Relaxed);
+                            let Ok(mut failed) = failed.lock() else { return };
+                            *failed = Some(failed.map_or(seed, |other| other.min(seed)));
+                        }
                     }
                 }
             });
@@ -43,11 +58,25 @@ mod tests {
         let seen = Mutex::new(Vec::new());
         let all = sweep(3..20, 2, |seed| {
             seen.lock().unwrap().push(seed);
-            true
+            Look::Holds
         });
         let mut seen = seen.into_inner().unwrap();
         seen.sort_unstable();
         assert_eq!((all, seen), (None, (3..20).collect()));
-        assert_eq!(sweep(0..1_000_000, 2, |seed| seed != 7), Some(7));
+        let look = |seed| if seed == 7 { Look::Fails } else { Look::Holds };
+        assert_eq!(sweep(0..1_000_000, 2, look), Some(7));
+    }
+
+    #[test]
+    fn what_was_looked_at_when_it_is_enough_has_no_gap() {
+        let seen = Mutex::new(Vec::new());
+        let failed = sweep(3..1_000_000, 4, |seed| {
+            seen.lock().unwrap().push(seed);
+            if seed >= 100 { Look::Enough } else { Look::Holds }
+        });
+        let mut seen = seen.into_inner().unwrap();
+        seen.sort_unstable();
+        assert_eq!((failed, &seen), (None, &(3..3 + seen.len() as u64).collect()));
+        assert!((98..=101).contains(&seen.len()), "one a thread at the most: {}", seen.len());
     }
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use groupcast::group::{Delivery, Order};
 use sim::group::{FAULTS_MIN, Options, Totals, run, run_seeds};
@@ -38,7 +38,7 @@ fn threads() -> usize {
 }
 
 fn hold(seeds: Range<u64>, options: &Options) -> Totals {
-    let (totals, failure) = run_seeds(seeds, threads(), options, |_| {});
+    let (totals, failure) = run_seeds(seeds, threads(), options, |_| ControlFlow::Continue(()));
     if let Some(outcome) = failure {
         let lines: Vec<&str> = outcome.trace.lines().collect();
         let last = lines[lines.len().saturating_sub(60)..].join("\n");

@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
 #![cfg(feature = "planted")]
 
+use std::ops::ControlFlow;
+
 use peer::Planted;
 use sim::{Options, run_seeds};
 
 fn found(bug: Planted) -> String {
     let options = Options { planted: Some(bug), ..Options::default() };
-    let (totals, failure) = run_seeds(0..1000, 2, &options, |_| {});
+    let (totals, failure) = run_seeds(0..1000, 2, &options, |_| ControlFlow::Continue(()));
     let violation = failure.and_then(|failure| failure.outcome.violation);
     let violation = violation.unwrap_or_else(|| panic!("{bug:?} was not found in 1000 seeds"));
     println!("{bug:?} was found after {} worlds: {}", totals.worlds, violation.evidence);

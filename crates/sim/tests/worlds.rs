@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::time::Duration;
 
 use machine::Instant;
@@ -23,7 +23,8 @@ fn threads() -> usize {
 }
 
 fn hold(seeds: Range<u64>) -> sim::Totals {
-    let (totals, failure) = run_seeds(seeds, threads(), &Options::default(), |_| {});
+    let (totals, failure) =
+        run_seeds(seeds, threads(), &Options::default(), |_| ControlFlow::Continue(()));
     if let Some(failure) = failure {
         let lines: Vec<&str> = failure.outcome.trace.lines().collect();
         let last = lines[lines.len().saturating_sub(60)..].join("\n");
@@ -66,7 +67,7 @@ fn markets_of_other_sizes_hold() {
     // In a small group each vote counts, so that a bug in the fence shows there first.
     for (peers, seeds) in [(3, 1500), (4, 500), (5, 500), (25, 20)] {
         let options = Options { peers, ..Options::default() };
-        let (_, failure) = run_seeds(0..seeds, threads(), &options, |_| {});
+        let (_, failure) = run_seeds(0..seeds, threads(), &options, |_| ControlFlow::Continue(()));
         let violation = failure.map(|failure| (failure.outcome.seed, failure.outcome.violation));
         assert_eq!(violation, None, "{peers} peers");
     }

@@ -1,12 +1,12 @@
 //! Many worlds of members, on all cores.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{Contents, Options, Outcome, run};
-use crate::sweep::sweep;
+use crate::sweep::{Look, sweep};
 
 /// What many worlds contained.
 #[derive(Debug, Clone, Default)]
@@ -74,20 +74,24 @@ impl Contents {
 }
 
 /// Runs all `seeds`, or stops after the first violation. The outcome given is that of the lowest
-/// failing seed of those that were run, run again for its trace.
+/// failing seed of those that were run, run again for its trace. `progress` hears how many worlds
+/// have run, and may end the run: the worlds of the totals are then those of the first seeds.
 pub fn run_seeds(
     seeds: Range<u64>,
     threads: usize,
     options: &Options,
-    progress: impl Fn(u64) + Sync,
+    progress: impl Fn(u64) -> ControlFlow<()> + Sync,
 ) -> (Totals, Option<Outcome>) {
     let totals = Mutex::new(Totals::default());
     let failed = sweep(seeds, threads, |seed| {
         let outcome = run(seed, options);
         let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
         totals.add(&outcome);
-        progress(totals.worlds);
-        outcome.violation.is_none()
+        match progress(totals.worlds) {
+            _ if outcome.violation.is_some() => Look::Fails,
+            ControlFlow::Continue(()) => Look::Holds,
+            ControlFlow::Break(()) => Look::Enough,
+        }
     });
     let totals = totals.into_inner().unwrap_or_else(PoisonError::into_inner);
     let failure = failed.map(|seed| run(seed, &Options { trace: true, ..options.clone() }));
