@@ -72,6 +72,29 @@ fn a_degree_three_overlay_is_as_dense_as_it_may_be() {
 }
 
 #[test]
+fn who_comes_later_finds_an_edge_and_is_not_missed_before() {
+    for count in 1..=60 {
+        for more in 0..=count + 2 {
+            let (first, all) = (nodes(count), nodes(count + more));
+            let mut random = Random::from_seed(u64::from(count * 100 + more));
+            let later = &all - &first;
+            let overlay = Overlay::degree_three_joined_by(&first, &later, &mut random).unwrap();
+            assert_laws(&overlay, count + more);
+            let is_first = |node: NodeId| node.0 <= count;
+            let routes =
+                overlay.routes_over(NodeId(1), |one, other| is_first(one) && is_first(other));
+            assert_eq!(routes.reached().count() as u32, count - 1, "{more} beside {count}");
+            for node in later {
+                assert!(overlay.neighbours(node).iter().any(|&node| is_first(node)));
+            }
+        }
+    }
+    let (first, all) = (nodes(2), nodes(40));
+    let crowd = Overlay::degree_three_joined_by(&first, &all, &mut Random::from_seed(1));
+    assert_laws(&crowd.unwrap(), 40);
+}
+
+#[test]
 fn with_a_tree_of_extra_edges_the_leader_may_go() {
     for count in 3..=60 {
         let (nodes, leader) = (nodes(count), NodeId(count));

@@ -45,11 +45,40 @@ impl Overlay {
         nodes: &BTreeSet<NodeId>,
         random: &mut Random,
     ) -> Result<Self, OverlayError> {
+        Self::degree_three_joined_by(nodes, &BTreeSet::new(), random)
+    }
+
+    /// The same with place for those who come `later`, or never: without them the others are
+    /// connected all the same, and each of them has an edge to one of the others, as long as there
+    /// is room for it (for two more than there are others).
+    ///
+    /// ```
+    /// use groupcast::overlay::Overlay;
+    /// use machine::{NodeId, Random};
+    ///
+    /// let (first, later) = ((1..=6).map(NodeId).collect(), [NodeId(7), NodeId(8)].into());
+    /// let random = &mut Random::from_seed(1);
+    /// let overlay = Overlay::degree_three_joined_by(&first, &later, random)?;
+    /// let is_first = |node: NodeId| node.0 <= 6;
+    /// let routes = overlay.routes_over(NodeId(1), |one, other| is_first(one) && is_first(other));
+    /// assert_eq!(routes.reached().count(), 5);
+    /// assert!(overlay.neighbours(NodeId(8)).iter().any(|&node| is_first(node)));
+    /// # Ok::<(), groupcast::overlay::OverlayError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// There are no nodes, or more than [`NODES_MAX`].
+    pub fn degree_three_joined_by(
+        first: &BTreeSet<NodeId>,
+        later: &BTreeSet<NodeId>,
+        random: &mut Random,
+    ) -> Result<Self, OverlayError> {
+        let nodes = &(first | later);
         // Checked again below; here it bounds the pairs that are drawn from.
         if nodes.len() > NODES_MAX {
             return Err(OverlayError::TooManyNodes { found: nodes.len() });
         }
-        let (mut edges, mut degrees) = random_tree(nodes, random);
+        let (mut edges, mut degrees) = random_tree(first, &(later - first), random);
         let has_room = |degrees: &BTreeMap<NodeId, usize>, node| degrees[&node] < DEGREE_THREE_MAX;
         let free = nodes.iter().copied().filter(|&node| has_room(&degrees, node)).collect();
         let mut candidates: Vec<_> = pairs(&free).collect();
@@ -123,18 +152,25 @@ fn pairs(nodes: &BTreeSet<NodeId>) -> impl Iterator<Item = (NodeId, NodeId)> + '
     })
 }
 
-/// The edges of a random tree with at most three neighbours a node, and each node's degree.
+/// The edges of a random tree with at most three neighbours a node, and each node's degree. Those
+/// who come `later` are leaves of the others' tree, as long as that has room.
 fn random_tree(
-    nodes: &BTreeSet<NodeId>,
+    first: &BTreeSet<NodeId>,
+    later: &BTreeSet<NodeId>,
     random: &mut Random,
 ) -> (BTreeSet<(NodeId, NodeId)>, BTreeMap<NodeId, usize>) {
-    let mut order: Vec<NodeId> = nodes.iter().copied().collect();
+    let mut order: Vec<NodeId> = first.iter().copied().collect();
     shuffle(&mut order, random);
-    let mut degrees: BTreeMap<NodeId, usize> = nodes.iter().map(|&node| (node, 0)).collect();
+    let mut degrees: BTreeMap<NodeId, usize> =
+        (first | later).into_iter().map(|n| (n, 0)).collect();
     let mut edges = BTreeSet::new();
-    // The nodes of the tree that have room. The last one to come always has.
-    let mut free: Vec<NodeId> = Vec::new();
-    for node in order {
+    // The nodes of the tree that have room, and those that are to be used after these. The last one
+    // to come always has room.
+    let (mut free, mut spare): (Vec<NodeId>, Vec<NodeId>) = (Vec::new(), Vec::new());
+    for node in order.into_iter().chain(later.iter().copied()) {
+        if free.is_empty() {
+            std::mem::swap(&mut free, &mut spare);
+        }
         let place = random.below(free.len() as u64) as usize;
         if let Some(&parent) = free.get(place) {
             edges.insert((parent.min(node), parent.max(node)));
@@ -145,7 +181,7 @@ fn random_tree(
                 free.swap_remove(place);
             }
         }
-        free.push(node);
+        if later.contains(&node) { spare.push(node) } else { free.push(node) }
     }
     (edges, degrees)
 }

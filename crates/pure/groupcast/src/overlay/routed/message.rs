@@ -18,9 +18,11 @@ pub struct Envelope<B> {
     pub body: B,
 }
 
-/// Neighbour to neighbour.
+/// Neighbour to neighbour; but the first kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message<B> {
+    /// To or from a node outside the overlay, or to the sender itself: as it is.
+    Direct(B),
     /// Deliver or forward this.
     Carried(Envelope<B>),
     /// Which links are down, as their ends say.
@@ -37,6 +39,11 @@ pub enum Message<B> {
         /// An origin each.
         seen: Vec<Seen>,
     },
+    /// I am there.
+    Pulse {
+        /// Whether the receiver was heard here of late.
+        hears: bool,
+    },
 }
 
 /// Timers.
@@ -48,4 +55,6 @@ pub enum Alarm<A> {
     Pace,
     /// States that are not known at a neighbour are sent again.
     Resend,
+    /// Neighbours are told that this node is there, and looked after.
+    Pulse,
 }

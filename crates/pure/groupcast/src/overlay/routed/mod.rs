@@ -7,6 +7,8 @@
 //!   States {life, [{origin, version, down}]} neighbour to neighbour: which links each origin says
 //!                                            are down
 //!   Known {life, [{origin, version}]}        the answer: I have that, or better; stop sending it
+//!   Pulse {hears}                            I am there, and have heard you of late, or not
+//!   Direct                                   to or from a node outside the overlay: as it is
 //!
 //!          a link of its own opens or closes, or a newer state comes
 //!   Quiet ─────────────────────────────────────────────────────────▶ Owing ──┐ Resend: send again
@@ -28,6 +30,10 @@
 //! one says nothing. A far node that is heard to be in another life than before is `Closed` and
 //! `Opened`.
 //!
+//! **Links that are open and dead.** Where a rhythm is set ([`Routed::watching`]), a link is up only
+//! while both its ends hear each other: each says so once a period, and a neighbour that hangs, or
+//! that a cut keeps from being heard, is taken for gone after the limit, and ways lead around it.
+//!
 //! **Promise.** Messages cross edges of the overlay only. When the links of a group stay as they
 //! are, each node soon has a shortest way to each one that any way leads to, its machine was told
 //! exactly these, and nothing more is said about links. While links change, a message may be lost,
@@ -39,12 +45,15 @@
 //! Equal states give equal distances at all nodes, and each hop lowers the distance by one.
 //!
 //! Neighbours are trusted: one that lies about links, or about who sent what, is believed. A node
-//! outside the overlay, such as a directory, is reached directly by all, and forwards nothing.
+//! outside the overlay, such as a directory, is reached directly by all, forwards nothing, and need
+//! not know of the overlay: what it sends and is sent is `Direct`.
 
 mod links;
 mod message;
+mod neighbours;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use links::{LinkState, Seen, Version};
 pub use message::{Alarm, Envelope, Message};
@@ -55,6 +64,7 @@ use std::time::Duration;
 use machine::{After, Context, Destination, Effect, Input, Machine, NodeId};
 
 use self::links::{Links, batches};
+use self::watch::{Rhythm, Watch};
 use super::{NODES_MAX, Overlay, Routes};
 
 /// How long a node counts what it sends of states, and after how many of them it gathers what comes
@@ -107,6 +117,8 @@ pub struct Routed<M> {
     me: NodeId,
     overlay: Overlay,
     links: Links,
+    rhythm: Option<Rhythm>,
+    watch: Watch,
     routes: Routes,
     /// The nodes that the machine inside was told are there, each in which life.
     reached: BTreeMap<NodeId, Option<u32>>,
@@ -123,6 +135,8 @@ impl<M: Machine> Routed<M> {
         Self {
             me,
             links: Links::new(me, &overlay),
+            rhythm: None,
+            watch: Watch::default(),
             overlay,
             routes: Routes::default(),
             reached: BTreeMap::new(),
@@ -130,6 +144,15 @@ impl<M: Machine> Routed<M> {
             resending: false,
             inner,
         }
+    }
+
+    /// Has the node say that it is there each `period`, and take a neighbour for gone after `limit`
+    /// without a word: the same at all nodes, and the limit several periods. Without it, only the
+    /// end of a connection says that a neighbour is gone.
+    #[must_use]
+    pub fn watching(mut self, period: Duration, limit: Duration) -> Self {
+        self.rhythm = Some(Rhythm { period, limit });
+        self
     }
 
     /// The machine inside.
@@ -173,9 +196,9 @@ impl<M: Machine> Routed<M> {
         !(self.overlay.contains(node) && self.overlay.contains(self.me))
     }
 
-    fn next_hop(&self, to: NodeId) -> Option<NodeId> {
-        let direct = to == self.me || self.is_outside(to);
-        if direct { Some(to) } else { self.routes.next_hop(to) }
+    /// Whether a node is reached without the overlay.
+    fn is_direct(&self, node: NodeId) -> bool {
+        node == self.me || self.is_outside(node)
     }
 
     /// Sends one copy to each neighbour on the way to some of the destinations. What has no way is
@@ -183,7 +206,10 @@ impl<M: Machine> Routed<M> {
     fn dispatch(&self, envelope: Envelope<M::Message>, after: After, cx: &mut Cx<'_, M>) {
         let mut ways: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
         for &node in &envelope.to {
-            if let Some(via) = self.next_hop(node) {
+            if self.is_direct(node) {
+                let body = Message::Direct(envelope.body.clone());
+                cx.send_after(after, Destination::One(node), body);
+            } else if let Some(via) = self.routes.next_hop(node) {
                 ways.entry(via).or_default().push(node);
             }
         }
@@ -193,14 +219,13 @@ impl<M: Machine> Routed<M> {
         }
     }
 
-    fn carried(&mut self, from: NodeId, mut envelope: Envelope<M::Message>, cx: &mut Cx<'_, M>) {
-        let is_echo = (envelope.from == self.me) != (from == self.me);
-        if is_echo || envelope.to.len() > NODES_MAX {
+    fn carried(&mut self, mut envelope: Envelope<M::Message>, cx: &mut Cx<'_, M>) {
+        if envelope.from == self.me || envelope.to.len() > NODES_MAX {
             return;
         }
-        let all = envelope.to.len();
-        envelope.to.retain(|&node| node != self.me);
-        let is_mine = envelope.to.len() < all;
+        let is_mine = envelope.to.contains(&self.me);
+        // Nobody speaks to the outside for another one.
+        envelope.to.retain(|&node| !self.is_direct(node));
         envelope.hops = envelope.hops.min(self.hops_max()).saturating_sub(1);
         if envelope.hops > 0 && !envelope.to.is_empty() {
             // It says nothing of this node's journals.
@@ -208,47 +233,6 @@ impl<M: Machine> Routed<M> {
         }
         if is_mine {
             self.pass(Input::Message { from: envelope.from, body: envelope.body }, cx);
-        }
-    }
-
-    fn message(&mut self, from: NodeId, body: Message<M::Message>, cx: &mut Cx<'_, M>) {
-        let is_neighbour = self.overlay.has_edge(self.me, from);
-        match body {
-            Message::Carried(envelope) => {
-                if is_neighbour || from == self.me || self.is_outside(from) {
-                    self.carried(from, envelope, cx);
-                }
-            }
-            Message::States { life, states } if is_neighbour => {
-                let (changed, seen) = self.links.learn(from, life, states, &self.overlay);
-                if !seen.is_empty() {
-                    let life = self.links.own_life();
-                    cx.send_urgent(vec![from], Message::Known { life, seen });
-                }
-                if changed {
-                    self.find_ways(cx);
-                }
-                self.share(cx);
-            }
-            Message::Known { life, seen } if is_neighbour => {
-                self.links.known(from, life, &seen);
-                self.share(cx);
-            }
-            Message::States { .. } | Message::Known { .. } => {}
-        }
-    }
-
-    /// A connection came up or ended.
-    fn link(&mut self, node: NodeId, is_open: bool, cx: &mut Cx<'_, M>) {
-        if self.is_outside(node) {
-            let input = if is_open { Input::Opened(node) } else { Input::Closed(node) };
-            return self.pass(input, cx);
-        }
-        // A host may connect nodes that the overlay does not.
-        if self.overlay.has_edge(self.me, node) {
-            self.links.set(node, is_open);
-            self.share(cx);
-            self.find_ways(cx);
         }
     }
 
@@ -316,6 +300,7 @@ impl<M: Machine> Machine for Routed<M> {
             Input::Replay { journal, record } => self.pass(Input::Replay { journal, record }, cx),
             Input::Start => {
                 self.links.begin(cx.random.next_u64() as u32);
+                self.pulse(cx);
                 self.pass(Input::Start, cx);
             }
             Input::Claimed(epoch) => self.pass(Input::Claimed(epoch), cx),
@@ -323,8 +308,9 @@ impl<M: Machine> Machine for Routed<M> {
             Input::Command(command) => self.pass(Input::Command(command), cx),
             Input::Alarm(Alarm::Inner(alarm)) => self.pass(Input::Alarm(alarm), cx),
             Input::Message { from, body } => self.message(from, body, cx),
-            Input::Opened(node) => self.link(node, true, cx),
-            Input::Closed(node) => self.link(node, false, cx),
+            Input::Opened(node) => self.connection(node, true, cx),
+            Input::Closed(node) => self.connection(node, false, cx),
+            Input::Alarm(Alarm::Pulse) => self.pulse(cx),
             Input::Alarm(Alarm::Pace) => {
                 self.burst = 0;
                 self.share(cx);

@@ -57,6 +57,10 @@ fn carried(via: u32, from: u32, to: &[u32], hops: u16) -> Input<Routed<Inner>> {
     Input::Message { from: NodeId(via), body: Message::Carried(envelope) }
 }
 
+fn direct(from: u32) -> Input<Routed<Inner>> {
+    Input::Message { from: NodeId(from), body: Message::Direct('y') }
+}
+
 /// What the machine inside was told.
 fn told(effects: &[String]) -> Vec<&str> {
     effects.iter().filter_map(|effect| effect.strip_prefix("Report(\"")).collect()
@@ -204,7 +208,8 @@ fn what_is_sent_is_split_by_next_hops_and_keeps_its_order_with_writes() {
         let envelope = format!("from: NodeId(2), to: [{to}], hops: 4, body: 'x'");
         format!("Send([{via}], Carried(Envelope {{ {envelope} }}), after own)")
     };
-    let expected = [copy(1, "NodeId(1)"), copy(2, "NodeId(2)"), copy(3, "NodeId(4), NodeId(3)")];
+    let itself = "Send([2], Direct('x'), after own)".to_owned();
+    let expected = [itself, copy(1, "NodeId(1)"), copy(3, "NodeId(4), NodeId(3)")];
     assert_eq!(sent[1..], expected);
     step(&mut node, Input::Closed(NodeId(3)));
     assert_eq!(step(&mut node, Input::Command(vec![4])).len(), 1, "no way: only the report");
@@ -225,13 +230,17 @@ fn what_is_carried_is_delivered_and_passed_on_with_a_hop_less() {
     assert!(step(&mut node, carried(1, 1, &[4], 1)).is_empty(), "out of hops");
     let forged = step(&mut node, carried(1, 1, &[4], u16::MAX));
     assert!(forged[0].contains("hops: 3"), "{forged:?}");
-    assert_eq!(told(&step(&mut node, carried(2, 2, &[2], 4))).len(), 1, "to itself");
+    assert_eq!(told(&step(&mut node, direct(2))).len(), 1, "to itself");
 }
 
 #[test]
 fn strangers_and_forgers_are_not_heard() {
     let mut node = connected();
     assert!(step(&mut node, carried(4, 4, &[2], 4)).is_empty(), "no neighbour");
+    assert!(step(&mut node, direct(4)).is_empty(), "no way past the overlay");
+    assert!(step(&mut node, direct(3)).is_empty());
+    assert!(step(&mut node, carried(0, 0, &[2], 4)).is_empty(), "not from the outside");
+    assert!(step(&mut node, carried(1, 1, &[0], 4)).is_empty(), "not to the outside");
     assert!(step(&mut node, states(4, vec![state(4, 9, &[])])).is_empty());
     assert!(step(&mut node, Input::Opened(NodeId(4))).is_empty(), "no edge");
     assert!(step(&mut node, Input::Closed(NodeId(4))).is_empty());
@@ -247,13 +256,35 @@ fn nodes_outside_the_overlay_are_reached_directly() {
     let mut node = connected();
     assert_eq!(told(&step(&mut node, Input::Opened(NodeId(0)))), ["Opened(0)\", after own)"]);
     let sent = step(&mut node, Input::Command(vec![0]));
-    assert!(sent[1].starts_with("Send([0], Carried("), "{sent:?}");
-    let heard = step(&mut node, carried(0, 0, &[2], 4));
-    assert_eq!(told(&heard), ["Message(0, 'y')\", after own)"]);
+    assert_eq!(sent[1], "Send([0], Direct('x'), after own)");
+    assert_eq!(told(&step(&mut node, direct(0))), ["Message(0, 'y')\", after own)"]);
     let mut directory = Routed::new(NodeId(0), node.overlay.clone(), Inner);
     assert_eq!(told(&step(&mut directory, Input::Opened(NodeId(4)))).len(), 1);
-    assert!(step(&mut directory, Input::Command(vec![4]))[1].starts_with("Send([4], Carried("));
-    assert_eq!(told(&step(&mut directory, carried(4, 4, &[0], 4))).len(), 1);
+    assert!(step(&mut directory, Input::Command(vec![4]))[1].starts_with("Send([4], Direct("));
+    assert_eq!(told(&step(&mut directory, direct(4))).len(), 1);
+}
+
+#[test]
+fn a_neighbour_that_is_not_heard_is_gone_until_both_ends_hear_each_other() {
+    let mut node = connected().watching(Duration::from_millis(50), Duration::from_millis(200));
+    let mut at = |millis: u64, input| {
+        let (mut random, mut effects) = (Random::from_seed(0), Vec::new());
+        let now = Instant::from_nanos(millis * 1_000_000);
+        node.handle(input, &mut Context::new(now, &mut random, &mut effects));
+        effects.iter().map(|effect| format!("{effect:?}")).collect::<Vec<_>>()
+    };
+    let pulse = |hears| Input::Message { from: NodeId(3), body: Message::Pulse { hears } };
+    let quiet = at(150, Input::Alarm(Alarm::Pulse));
+    assert_eq!(quiet[0], "Send([1, 3], Pulse { hears: true }, after nothing)");
+    assert_eq!(quiet[1], "Set(Pulse, 0.200)");
+    at(190, carried(1, 1, &[2], 4));
+    let lost = at(250, Input::Alarm(Alarm::Pulse));
+    assert_eq!(told(&lost), ["Closed(3)\", after own)", "Closed(4)\", after own)"]);
+    assert!(lost.contains(&"Send([3], Pulse { hears: false }, after nothing)".to_owned()));
+    assert!(told(&at(260, pulse(false))).is_empty(), "it hears nothing yet");
+    let back = at(270, pulse(true));
+    assert_eq!(told(&back), ["Opened(3)\", after own)", "Opened(4)\", after own)"]);
+    assert_eq!(told(&at(280, pulse(false))).len(), 2, "what is sent to it is lost");
 }
 
 #[test]
