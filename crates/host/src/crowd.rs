@@ -114,7 +114,8 @@ impl Crowd {
         let life = monotonic_ns();
         for number in 0..count {
             let node = NodeId(first.0.saturating_add(number));
-            let identity = Identity { node, cluster, hello: Hello { life, port: NO_PORT } };
+            let hello = Hello { life, port: NO_PORT, to: None };
+            let identity = Identity { node, cluster, hello };
             let mut hello = Vec::new();
             identity.encode(HELLO, &identity.hello, &mut hello).map_err(io::Error::other)?;
             let mut socket = TcpStream::connect(address)?;

@@ -19,6 +19,10 @@ pub(crate) struct Hello {
     pub life: u64,
     /// The port on which it listens, and from which its datagrams come.
     pub port: u16,
+    /// Whom it means to talk to, if it dialed: the address may have passed to another node, which
+    /// must not take this for a newer connection of its own. None if it was dialed, or takes
+    /// whoever is there.
+    pub to: Option<NodeId>,
 }
 
 /// Who this node is, as others see it.

@@ -11,8 +11,9 @@
 //! ```
 //!
 //! A connection counts for nothing before the other side's hello, and nothing but our own hello is
-//! sent on it before: an address may have passed to another process in the meantime. A newer
-//! connection to the same node replaces the older one.
+//! sent on it before: an address may have passed to another process in the meantime. A hello names
+//! its run and its node, and that of who dials the node that it means, so neither side takes another
+//! one for it. A newer connection to the same node replaces the older one.
 
 mod dial;
 mod greet;

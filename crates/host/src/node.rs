@@ -81,7 +81,7 @@ impl Node {
         let identity = Identity {
             node: settings.node,
             cluster: settings.cluster,
-            hello: Hello { life: life(), port: self.address.port() },
+            hello: Hello { life: life(), port: self.address.port(), to: None },
         };
         let network = Network::new(identity, self.sockets, &poll);
         let network = network.map_err(HostError::system("wait for the network"))?;

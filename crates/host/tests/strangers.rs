@@ -24,7 +24,11 @@ fn frame(kind: u8, from: u32, value: &impl serde::Serialize) -> Vec<u8> {
 }
 
 fn hello(from: u32, life: u64) -> Vec<u8> {
-    frame(HELLO, from, &(life, 1_u16))
+    hello_to(Some(1), from, life)
+}
+
+fn hello_to(to: Option<u32>, from: u32, life: u64) -> Vec<u8> {
+    frame(HELLO, from, &(life, 1_u16, to))
 }
 
 fn connect(node: &Running) -> TcpStream {
@@ -48,7 +52,7 @@ fn garbage_lies_and_strays_close_the_connection_and_nothing_else() {
     let other_run = {
         let mut bytes = Vec::new();
         let header = Header { kind: HELLO, cluster: 43, from: NodeId(7) };
-        wire::encode(&header, &(1_u64, 1_u16), &mut bytes).unwrap();
+        wire::encode(&header, &(1_u64, 1_u16, Some(1_u32)), &mut bytes).unwrap();
         bytes
     };
     let mut broken = hello(7, 1);
@@ -59,6 +63,7 @@ fn garbage_lies_and_strays_close_the_connection_and_nothing_else() {
         ("a broken frame", broken),
         ("another run", other_run),
         ("a message before the hello", frame(MESSAGE, 7, &"early")),
+        ("meant for another node", hello_to(Some(2), 7, 1)),
         ("our own name", hello(1, 1)),
         ("a lower name, which does not dial", hello(0, 1)),
         ("not a hello", frame(HELLO, 7, &1_u8)),
@@ -127,6 +132,45 @@ fn a_newer_life_replaces_an_older_one_and_not_the_other_way_round() {
     drop(newer);
     one.expect(["closed 7"]);
     assert_eq!(one.stop().unwrap().rejected, 1);
+}
+
+#[test]
+fn a_link_stands_when_its_peer_finds_another_address_here() {
+    let (one, two) = pair(Tcp);
+    let three = start(settings(3, Tcp));
+    three.expect(["start []"]);
+    three.tell(&format!("connect 1 {}", one.address));
+    three.expect(["opened 1"]);
+    one.expect(["opened 3"]);
+    // Where 3 was told that 2 is, somebody else is by now: 1 itself, or one of another run.
+    three.tell(&format!("connect 2 {}", one.address));
+    let rejected = || {
+        one.tell("counts");
+        let counts = one.next();
+        assert!(counts.starts_with("Counts"), "{counts}");
+        !counts.contains("rejected: 0")
+    };
+    while !rejected() {}
+    let mut stranger = settings(2, Tcp);
+    stranger.cluster = 43;
+    let stranger = start(stranger);
+    stranger.expect(["start []"]);
+    three.tell(&format!("connect 2 {}", stranger.address));
+    three.tell("send 1 still-here");
+    one.expect(["3: still-here"]);
+    three.tell(&format!("connect 2 {}", two.address));
+    three.expect(["opened 2"]);
+    two.expect(["opened 3"]);
+    assert_eq!(stranger.stop().unwrap().received, 0, "nothing was said to it");
+}
+
+#[test]
+fn who_takes_whoever_is_there_is_taken() {
+    let one = start(settings(1, Tcp));
+    one.expect(["start []"]);
+    let mut connection = connect(&one);
+    connection.write_all(&hello_to(None, 7, 1)).unwrap();
+    one.expect(["opened 7"]);
 }
 
 #[test]

@@ -148,10 +148,13 @@ impl Links {
             Interest::READABLE | Interest::WRITABLE,
         )?;
         let mut link = Link::new(socket, stage);
-        let mut hello = Vec::new();
-        let said = self.identity.encode(HELLO, &self.identity.hello, &mut hello);
-        said.map_err(io::Error::other)?;
-        link.append(&hello);
+        let to = match stage {
+            Stage::Connecting(node) => Some(node),
+            Stage::Greeting(_) | Stage::Up(_) => None,
+        };
+        let (mut frame, hello) = (Vec::new(), Hello { to, ..self.identity.hello });
+        self.identity.encode(HELLO, &hello, &mut frame).map_err(io::Error::other)?;
+        link.append(&frame);
         self.links.insert(token, link);
         self.next_token += 1;
         self.chores.set(Chore::GiveUp(token), now + GREETING_LIMIT);

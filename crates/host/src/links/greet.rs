@@ -56,7 +56,10 @@ impl Links {
         }
         let fits = match expected {
             Some(node) => from == node,
-            None => from > self.identity.node,
+            None => {
+                let is_meant = hello.to.is_none_or(|node| node == self.identity.node);
+                is_meant && from > self.identity.node
+            }
         };
         let Some(address) = self.links.get(&token).and_then(|link| link.socket.peer_addr().ok())
         else {
