@@ -35,6 +35,14 @@ fn check_lives(events: &[Event]) -> Result<usize, String> {
         }
         let Some(clock) = &event.clock else { continue };
         stamps += 1;
+        // What is told behind one journal may leave before what waits for another, so that two events
+        // of one instant may stand in either order.
+        let is_of_that_instant =
+            |&&(before, _): &&(usize, _)| events[before].time_ns == event.time_ns;
+        let last = latest.get(&event.node);
+        if last.filter(is_of_that_instant).is_some_and(|(_, last)| at_or_below(clock, last)) {
+            continue;
+        }
         if let Some((before, earlier)) = latest.insert(event.node, (at, clock))
             && !at_or_below(earlier, clock)
         {

@@ -114,6 +114,19 @@ fn a_clock_that_forgets() {
 }
 
 #[test]
+fn two_events_of_one_instant_may_stand_in_either_order() {
+    let mut world = small();
+    let epoch = world.epoch;
+    world.happen(3, What::Followed { epoch, messages: 0 });
+    world.happen(3, What::Followed { epoch, messages: 1 });
+    let last = world.events.len() - 1;
+    world.events[last - 1].time_ns = world.events[last].time_ns;
+    world.events.swap(last - 1, last);
+    assert_ne!(world.events[last - 1].clock, world.events[last].clock);
+    assert_eq!(finding(&world.finish(), CLOCKS).ruling, Ruling::Pass);
+}
+
+#[test]
 fn an_answer_that_does_not_know_of_its_question() {
     let mut world = small();
     let request = world.request(3, buy("fish", 1));

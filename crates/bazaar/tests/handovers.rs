@@ -1,0 +1,94 @@
+//! What survives what, by form of handover: a test for each row of the table in ARCHITECTURE.md.
+//! Each runs the same scenario as processes and, but for the database, on the simulator.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+const FORMS: [&str; 3] = ["file", "database", "replicated"];
+
+/// Runs the market with these faults under each form of handover, on both hosts: the verdict is
+/// that nothing is lost or doubled, and there are sales behind the last fault.
+fn survives(faults: &[&str], last_fault: f64) {
+    let folder = tempfile::tempdir().unwrap();
+    for form in FORMS {
+        for host in ["processes", "simulated"] {
+            // One simulated journal stands for whatever common place there is.
+            if (form, host) != ("database", "simulated") {
+                let out = folder.path().join(format!("{form}-{host}"));
+                let fault = format!("fault=[{}]", faults.join(","));
+                let handover = format!("journal.handover={form}");
+                trades_on(&out, host == "simulated", &[&fault, &handover], last_fault);
+            }
+        }
+    }
+}
+
+fn trades_on(out: &Path, simulated: bool, settings: &[&str], last_fault: f64) {
+    let seconds = 4.0;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bazaar"));
+    command.args(["run", "--json", "--quiet", "--duration=4s", "--out"]).arg(out);
+    command.args(simulated.then_some("--simulated"));
+    command.arg("--set=group.heartbeat_limit='300ms'");
+    for setting in settings {
+        command.arg(format!("--set={setting}"));
+    }
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{settings:?}: {}{said}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    let events = std::fs::read_to_string(out.join("events.jsonl")).unwrap();
+    let after_ns = last_fault * seconds * 1e9;
+    let sold_after = events
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|event| event["kind"] == "sold" && event["time_ns"].as_f64().unwrap() > after_ns);
+    assert!(sold_after.count() > 0, "{settings:?}: nothing was sold after the last fault");
+}
+
+#[test]
+fn the_death_of_a_minority_with_the_trader_in_it() {
+    let faults = ["{at='40%',do='kill',who='trader'}", "{at='42%',do='kill',who='trader'}"];
+    survives(&faults, 0.43);
+}
+
+#[test]
+fn a_trader_that_hangs() {
+    survives(&["{at='40%',do='pause',who='trader',for='30%'}"], 0.7);
+}
+
+#[test]
+fn the_death_of_all_peers_at_once() {
+    let faults: Vec<String> =
+        (1..=6).map(|peer| format!("{{at='40%',do='kill',who={peer},for='10%'}}")).collect();
+    let faults: Vec<&str> = faults.iter().map(String::as_str).collect();
+    survives(&faults, 0.5);
+}
+
+/// The trader's disk and that of another peer are gone with them: the others have all.
+#[test]
+fn the_disks_of_a_minority_where_the_market_is_replicated() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let faults = "fault=[{at='30%',do='kill',who='trader'},{at='50%',do='kill',who='trader'}]";
+    trades_on(&out, false, &[faults, "journal.handover=replicated"], 0.5);
+    let killed = std::fs::read_to_string(out.join("events.jsonl")).unwrap();
+    let killed: Vec<u64> = killed
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|event| event["kind"] == "fault" && event["fault"] == "kill")
+        .map(|event| event["target"].as_u64().unwrap())
+        .collect();
+    assert_eq!(killed.len(), 2, "{killed:?}");
+    for node in killed {
+        std::fs::remove_dir_all(out.join(format!("journals/peer-{node}"))).unwrap();
+    }
+    let check = Command::new(env!("CARGO_BIN_EXE_bazaar")).arg("check").arg(&out).output().unwrap();
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
+}
