@@ -44,6 +44,7 @@ const EDGES: &[(&str, &[&str])] = &[
 
 /// Who needs whom for tests only.
 const DEV_EDGES: &[(&str, &[&str])] = &[
+    ("bazaar", &["clocks"]),
     ("view", &["clocks"]),
     ("market", &["machine"]),
     ("groupcast", &["wire"]),

@@ -50,7 +50,25 @@ pub struct NodeArgs {
 
 /// The words that the runner says to a process, a line each.
 pub mod words {
+    use host::Impairment;
+
     use super::Command;
+
+    /// What comes before all that is wrong with a node's links.
+    const LINKS: &str = "links ";
+
+    /// What is said of a node's links.
+    ///
+    /// # Errors
+    /// It cannot be written down.
+    pub fn of_links(impairment: &Impairment) -> serde_json::Result<String> {
+        Ok(LINKS.to_owned() + &serde_json::to_string(impairment)?)
+    }
+
+    /// What is said of a node's links, if that is what is said.
+    pub fn links(line: &str) -> Option<Impairment> {
+        serde_json::from_str(line.strip_prefix(LINKS)?).ok()
+    }
 
     /// What is said for a command.
     pub fn of(command: Command) -> &'static str {
@@ -216,7 +234,10 @@ impl Application for Wiring {
         self.write(&Event { time_ns: at.as_nanos(), node: self.node, clock, what });
     }
 
-    fn line(&mut self, line: &str, _: &mut Control) -> Option<Command> {
+    fn line(&mut self, line: &str, control: &mut Control) -> Option<Command> {
+        if let Some(impairment) = words::links(line) {
+            control.impair(impairment);
+        }
         words::command(line)
     }
 

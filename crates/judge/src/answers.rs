@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use machine::NodeId;
-use view::{Event, Fault, What};
+use view::{Event, Fault, LinkFault, What};
 
 use crate::PATIENCE_NS;
 use crate::finding::{Finding, Ruling};
@@ -14,7 +14,8 @@ const PROPERTY: &str = "every request is answered";
 /// A finite run cannot show that an answer would never have come, so this is never broken: a
 /// request that a living client has waited for in vain for five seconds or more leaves the question
 /// open. A client waits until it stops, or until it is last heard of if it was killed; what was
-/// asked just before is passed over.
+/// asked just before is passed over, and so is the time before links that were cut or late were
+/// made whole.
 pub fn judge(stories: &Stories<'_>) -> Finding {
     let lives = Lives::of(stories.events);
     let (mut answered, mut passed_over) = (0, 0);
@@ -45,6 +46,7 @@ struct Lives {
     /// Of each node, the beginning of each life and its last event.
     spans: BTreeMap<NodeId, Vec<(usize, u64)>>,
     resumed: BTreeMap<NodeId, u64>,
+    mended: u64,
 }
 
 impl Lives {
@@ -53,6 +55,9 @@ impl Lives {
         for (at, event) in events.iter().enumerate() {
             if let What::Fault { fault: Fault::Resume, target } = &event.what {
                 lives.resumed.insert(*target, event.time_ns);
+            }
+            if let What::Links(LinkFault::Mend { .. } | LinkFault::Heal) = &event.what {
+                lives.mended = event.time_ns;
             }
             let spans = lives.spans.entry(event.node).or_default();
             match spans.last_mut() {
@@ -72,6 +77,6 @@ impl Lives {
         let life = spans.partition_point(|(begin, _)| *begin <= asked);
         let until = life.checked_sub(1).map_or(event.time_ns, |life| spans[life].1);
         let resumed = self.resumed.get(&event.node).copied().unwrap_or_default();
-        until.saturating_sub(event.time_ns.max(resumed))
+        until.saturating_sub(event.time_ns.max(resumed).max(self.mended))
     }
 }

@@ -27,7 +27,7 @@ pub fn judge(stories: &Stories<'_>) -> Finding {
 }
 
 fn check_lives(events: &[Event]) -> Result<usize, String> {
-    let mut latest: BTreeMap<NodeId, (usize, &Stamp)> = BTreeMap::new();
+    let mut latest: BTreeMap<NodeId, Known<'_>> = BTreeMap::new();
     let mut stamps = 0;
     for (at, event) in events.iter().enumerate() {
         if matches!(event.what, What::Started { .. }) {
@@ -35,26 +35,38 @@ fn check_lives(events: &[Event]) -> Result<usize, String> {
         }
         let Some(clock) = &event.clock else { continue };
         stamps += 1;
-        // What is told behind one journal may leave before what waits for another, so that two events
-        // of one instant may stand in either order.
-        let is_of_that_instant =
-            |&&(before, _): &&(usize, _)| events[before].time_ns == event.time_ns;
-        let last = latest.get(&event.node);
-        if last.filter(is_of_that_instant).is_some_and(|(_, last)| at_or_below(clock, last)) {
-            continue;
+        let mut now = Known { highest: (at, clock), before: None };
+        if let Some(known) = latest.get(&event.node) {
+            let is_same_instant = events[known.highest.0].time_ns == event.time_ns;
+            now.before = if is_same_instant { known.before } else { Some(known.highest) };
+            if is_same_instant && at_or_below(clock, known.highest.1) {
+                now.highest = known.highest;
+            }
+            let comparable = [now.before, is_same_instant.then_some(known.highest)];
+            for (before, earlier) in comparable.into_iter().flatten() {
+                if !at_or_below(earlier, clock) && now.highest.0 != before {
+                    return Err(format!(
+                        "node {} forgot what it knew: {earlier} at line {}, then {clock} at {}",
+                        event.node,
+                        before + 1,
+                        line(at)
+                    ));
+                }
+            }
         }
-        if let Some((before, earlier)) = latest.insert(event.node, (at, clock))
-            && !at_or_below(earlier, clock)
-        {
-            return Err(format!(
-                "node {} forgot what it knew: {earlier} at line {}, then {clock} at {}",
-                event.node,
-                before + 1,
-                line(at)
-            ));
-        }
+        latest.insert(event.node, now);
     }
     Ok(stamps)
+}
+
+/// What a node knew. Of what it told in one instant, some may have waited for the common journal
+/// and some not, so that the order of the lines says nothing.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    /// The highest clock of its last instant, and its line.
+    highest: (usize, &'a Stamp),
+    /// That of the instant before.
+    before: Option<(usize, &'a Stamp)>,
 }
 
 /// How many steps were checked.

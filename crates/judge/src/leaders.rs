@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use machine::{Epoch, NodeId};
-use view::{Event, Fault, What};
+use view::{Event, Fault, LinkFault, What};
 
 use crate::PATIENCE_NS;
 use crate::finding::{Finding, Ruling};
@@ -176,6 +176,10 @@ fn at_the_end(events: &[Event]) -> (BTreeMap<NodeId, Follower>, Option<Epoch>) {
             What::Fault { fault: Fault::Resume, target } => {
                 down.remove(target);
                 followers.entry(*target).and_modify(|follower| follower.since_ns = since_ns);
+            }
+            // Whoever was cut off has had no chance before.
+            What::Links(LinkFault::Mend { .. } | LinkFault::Heal) => {
+                followers.values_mut().for_each(|follower| follower.since_ns = since_ns);
             }
             _ => {}
         }

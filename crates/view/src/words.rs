@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use machine::NodeId;
 use market::{Outcome, Receipt, Refusal, RequestId};
 
-use crate::{Cause, Event, Fault, Operation, Stepped, What};
+use crate::{Cause, Event, Fault, LinkFault, Operation, Stepped, What};
 
 /// One event in one line: wall time (UTC), who did what, and the clock if the event has one.
 ///
@@ -63,6 +63,7 @@ fn deed(event: &Event) -> String {
         }
         What::Left => format!("{me} has left the market"),
         What::Fault { fault, target } => fault_words(*fault, &name(*target)),
+        What::Links(fault) => link_words(fault),
         What::Joined { member, address, .. } => {
             format!("{me} saw {} join at {address}", name(*member))
         }
@@ -144,9 +145,10 @@ fn client(event: &Event) -> String {
             format!("{} gives request {request} up: its fate is unknown", name(node))
         }
         What::Looked { good, units, .. } => format!("{} saw {units} {good} in stock", name(node)),
-        What::Earned { good, quantity, amount, total } => {
-            format!("seller {node} has sold {quantity} {good} and earned {amount} ({total} in all)")
-        }
+        What::Earned { good, quantity, amount, total, left } => format!(
+            "seller {node} has sold {quantity} {good} and earned {amount} ({total} in all), and has \
+             {left} units left"
+        ),
         _ => String::new(),
     }
 }
@@ -224,6 +226,26 @@ fn fault_words(fault: Fault, target: &str) -> String {
         Fault::Resign => format!("the runner asked {target} to resign"),
         Fault::Join => format!("the runner had {target} join"),
         Fault::Leave => format!("the runner asked {target} to leave"),
+    }
+}
+
+fn link_words(fault: &LinkFault) -> String {
+    let names = |nodes: &[NodeId]| {
+        let names: Vec<_> = nodes.iter().map(|node| name(*node)).collect();
+        names.join(", ")
+    };
+    match fault {
+        LinkFault::Cut { side } => format!("the runner cut {} off from all others", names(side)),
+        LinkFault::Mend { side } => format!("the runner let {} reach the others", names(side)),
+        LinkFault::Delay { at, to, by_ns } => {
+            let where_to = to.map_or_else(String::new, |to| format!(" and {}", name(to)));
+            let by = milliseconds(*by_ns);
+            format!("the runner made messages of {}{where_to} late by {by}", name(*at))
+        }
+        LinkFault::Lose { per_million } => {
+            format!("the runner lets {per_million} of a million messages be lost")
+        }
+        LinkFault::Heal => "the runner made all links whole".to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod faults;
 mod journal;
+mod links;
 mod outcome;
 mod processes;
 mod simulated;
@@ -23,6 +24,7 @@ use crate::exit;
 use crate::scenario::{Handover, Scenario, ScenarioError};
 use crate::settings::buyers;
 pub use journal::{market, market_of};
+pub use links::Links;
 pub use outcome::{Outcome, read};
 pub use processes::Processes;
 pub use simulated::Simulated;

@@ -13,6 +13,7 @@ use machine::NodeId;
 use peer::Command;
 use view::{Event, Fault};
 
+use super::links::Links;
 use super::nanos;
 use super::tails::Tail;
 use super::venue::Venue;
@@ -43,6 +44,7 @@ pub struct Processes {
     /// The event files of each node, one a start; the last one may still grow.
     tails: BTreeMap<NodeId, Vec<Tail>>,
     paused: BTreeSet<NodeId>,
+    links: Links,
     watch: Watch,
 }
 
@@ -78,6 +80,7 @@ impl Processes {
             children: Children::default(),
             tails: BTreeMap::new(),
             paused: BTreeSet::new(),
+            links: Links::default(),
             watch: Watch::default(),
         };
         processes.spawn(DIRECTORY)?;
@@ -112,7 +115,15 @@ impl Processes {
         tails.push(Tail::new(&events));
         let errors = places::errors(&self.directory, node);
         self.children.spawn(&places::name(node), command, &errors)?;
+        if self.links != Links::default() {
+            self.tell_links(node)?;
+        }
         Ok(())
+    }
+
+    fn tell_links(&mut self, node: NodeId) -> anyhow::Result<()> {
+        let line = words::of_links(&self.links.of(node, &self.nodes()))?;
+        Ok(self.children.send_line(&places::name(node), &line)?)
     }
 
     fn wait_for_address(&mut self, node: NodeId) -> anyhow::Result<String> {
@@ -236,6 +247,20 @@ impl Venue for Processes {
             Fault::Restart | Fault::Join => self.spawn(target)?,
             Fault::Resign => self.tell(target, Command::Resign)?,
             Fault::Leave => self.tell(target, Command::Leave)?,
+        }
+        Ok(())
+    }
+
+    fn links(&self) -> &Links {
+        &self.links
+    }
+
+    fn set_links(&mut self, links: Links) -> anyhow::Result<()> {
+        self.links = links;
+        for node in self.nodes() {
+            if self.is_running(node) {
+                self.tell_links(node)?;
+            }
         }
         Ok(())
     }

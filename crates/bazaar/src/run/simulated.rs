@@ -17,6 +17,7 @@ use sim::engine::{Links, Network, Observer, World};
 use store::Journal;
 use view::{Event, Fault, What};
 
+use super::links::Links as LinkFaults;
 use super::venue::Venue;
 use super::watch::Watch;
 use crate::node::places;
@@ -45,6 +46,7 @@ pub struct Simulated {
     directory: PathBuf,
     world: World<Node>,
     told: Told,
+    links: LinkFaults,
     watch: Watch,
 }
 
@@ -96,6 +98,7 @@ impl Simulated {
             directory: directory.to_owned(),
             world: World::new(scenario.seed, nodes as usize, network, commit_max),
             told: Told::default(),
+            links: LinkFaults::default(),
             watch: Watch::default(),
         };
         for node in 0..=scenario.run.peers {
@@ -208,6 +211,32 @@ impl Venue for Simulated {
             Fault::Resign => self.world.command(target, Command::Resign),
             Fault::Leave => self.world.command(target, Command::Leave),
         }
+        Ok(())
+    }
+
+    fn links(&self) -> &LinkFaults {
+        &self.links
+    }
+
+    /// A link that is mended is a new connection, as between processes.
+    fn set_links(&mut self, links: LinkFaults) -> anyhow::Result<()> {
+        let nodes: Vec<_> = (0..=self.scenario.run.peers + JOINERS_MAX).map(NodeId).collect();
+        for &one in &nodes {
+            for &other in nodes.iter().filter(|&&other| other != one) {
+                self.world.network.delay_way(one, other, links.delay(one, other));
+                match (self.links.is_cut(one, other), links.is_cut(one, other)) {
+                    (false, true) => self.world.network.cut(one, other),
+                    (true, false) => {
+                        self.world.network.mend(one, other);
+                        self.world.drop_connection(one, other);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.world.network.links.loss = links.loss();
+        self.links = links;
+        self.world.reconnect();
         Ok(())
     }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use machine::NodeId;
 use peer::Command;
-use view::{Event, Fault, Progress, What};
+use view::{Event, Fault, LinkFault, Progress, What};
 
+use super::links::Links;
 use super::nanos;
 use super::watch::Watch;
 use crate::settings::DIRECTORY;
@@ -49,6 +50,15 @@ pub trait Venue: Sized {
     /// The system refuses.
     fn carry_out(&mut self, fault: Fault, target: NodeId) -> anyhow::Result<()>;
 
+    /// What is wrong with links.
+    fn links(&self) -> &Links;
+
+    /// Makes this all that is wrong with links, for all nodes that run and all that start later.
+    ///
+    /// # Errors
+    /// The system refuses.
+    fn set_links(&mut self, links: Links) -> anyhow::Result<()>;
+
     /// Tells a peer that is running.
     ///
     /// # Errors
@@ -86,6 +96,18 @@ pub trait Venue: Sized {
         Ok(())
     }
 
+    /// Does something to links.
+    ///
+    /// # Errors
+    /// The system refuses.
+    fn change_links(&mut self, fault: LinkFault) -> anyhow::Result<()> {
+        let (time_ns, mut links) = (self.now_ns(), self.links().clone());
+        links.change(&fault);
+        self.set_links(links)?;
+        self.watch_mut().did(time_ns, What::Links(fault));
+        Ok(())
+    }
+
     /// Whether these peers have made all of their purchases, as far as they run and do not trade.
     fn have_bought_all(&self, buyers: &[NodeId]) -> bool {
         buyers.iter().all(|&node| {
@@ -95,11 +117,14 @@ pub trait Venue: Sized {
         })
     }
 
-    /// Lets paused nodes go on.
+    /// Lets paused nodes go on, and makes all links whole.
     ///
     /// # Errors
     /// The system refuses.
     fn resume_all(&mut self) -> anyhow::Result<()> {
+        if *self.links() != Links::default() {
+            self.change_links(LinkFault::Heal)?;
+        }
         let nodes = self.nodes().into_iter();
         for node in nodes.filter(|&node| self.is_paused(node)).collect::<Vec<_>>() {
             self.carry_out(Fault::Resume, node)?;

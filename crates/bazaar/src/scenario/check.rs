@@ -1,5 +1,7 @@
 //! What no single key can tell: whether the keys of a scenario fit one another.
 
+mod faults;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -9,16 +11,14 @@ use machine::NodeId;
 use market::Good;
 use market::limits::{QUANTITY_MAX, UNIT_PRICE_MAX};
 
-use crate::settings::JOINERS_MAX;
-
 use super::choice::{Order, OtherRoles, SellerChoice};
 use super::duration::DurationText;
-use super::fault::{Action, Fault};
 use super::problem::{Problem, Problems};
 use super::setting::Leaf;
 use super::tree::Node;
-use super::value::{Between, FirstTrader, Target};
+use super::value::{Between, FirstTrader};
 use super::{Group, Roles, Run, Scenario};
+use faults::last_peer;
 
 /// Most goods of one market: a table of them fits on a screen or two.
 const GOODS_MAX: usize = 100;
@@ -43,23 +43,6 @@ pub(super) fn check(scenario: &Scenario, tree: &Node) -> Problems {
     checker.trading(scenario);
     checker.group(&scenario.group);
     checker.problems
-}
-
-/// Whether a node joins a run.
-fn joins(scenario: &Scenario, node: NodeId) -> bool {
-    let is_join =
-        |fault: &Fault| fault.action == Action::Join && fault.target == Target::Node(node);
-    scenario.fault.iter().any(is_join)
-}
-
-/// The highest peer that there is in a run, or that joins it.
-fn last_peer(scenario: &Scenario) -> u32 {
-    let joiners = scenario.fault.iter().filter(|fault| fault.action == Action::Join);
-    let joiners = joiners.filter_map(|fault| match fault.target {
-        Target::Node(node) => Some(node.0),
-        Target::Trader => None,
-    });
-    joiners.fold(scenario.run.peers, u32::max)
 }
 
 struct Checker<'a> {
@@ -140,72 +123,6 @@ impl Checker<'_> {
                 format_args!("there is no peer {node}"),
                 format_args!("the peers are 1 to {}", run.peers),
             );
-        }
-    }
-
-    fn joiner(&mut self, key: &str, node: NodeId, run: &Run) {
-        let (first, last) = (run.peers + 1, run.peers + JOINERS_MAX);
-        if !(first..=last).contains(&node.0) {
-            self.blame(
-                &[key, "run.peers"],
-                format_args!(
-                    "peers up to {} are there from the start, and {JOINERS_MAX} more may join",
-                    run.peers
-                ),
-                format_args!("give {first} to {last}"),
-            );
-        }
-    }
-
-    fn fault(&mut self, path: &str, fault: &Fault, scenario: &Scenario) {
-        let run = &scenario.run;
-        let (at, action, who, lasts) = (
-            format!("{path}.at"),
-            format!("{path}.do"),
-            format!("{path}.who"),
-            format!("{path}.for"),
-        );
-        let begins = fault.at.of(run.duration);
-        let whole = DurationText(run.duration);
-        if begins >= run.duration {
-            self.blame(
-                &[&at, "run.duration"],
-                format_args!("the run is over after {whole}"),
-                "give an earlier time, or a share such as \"50%\"",
-            );
-        } else if let Some(lasts_for) = fault.lasts.map(|lasts| lasts.of(run.duration))
-            && begins.saturating_add(lasts_for) >= run.duration
-        {
-            self.blame(
-                &[&lasts, &at, "run.duration"],
-                format_args!("it would end after the run, which is over after {whole}"),
-                "give a shorter time, or leave out \"for\"",
-            );
-        }
-        let may_last = matches!(fault.action, Action::Kill | Action::Pause | Action::Leave);
-        if fault.lasts.is_some() && !may_last {
-            self.blame(
-                &[&lasts],
-                format_args!("{} happens at once", fault.action.name()),
-                "leave out \"for\"; only kill, pause and leave last",
-            );
-        }
-        match fault.target {
-            Target::Node(node) if fault.action == Action::Join => self.joiner(&who, node, run),
-            Target::Node(node) if joins(scenario, node) => {}
-            Target::Node(node) => self.node(&who, node, run),
-            Target::Trader if fault.action == Action::Join => self.blame(
-                &[&action],
-                "the trader is there already",
-                format_args!("give the number of a new peer, as in {}", run.peers + 1),
-            ),
-            Target::Trader if matches!(fault.action, Action::Resume | Action::Restart) => self
-                .blame(
-                    &[&action],
-                    "a killed or paused peer is no trader any more",
-                    "give the number of the peer, or end the first fault by its \"for\"",
-                ),
-            Target::Trader => {}
         }
     }
 

@@ -1,7 +1,11 @@
 //! What goes wrong in a run, and when.
 
+use std::time::Duration;
+
+use machine::NodeId;
+
 use super::setting::{choices, tables};
-use super::value::{Share, Target};
+use super::value::{Probability, Share, Target};
 
 choices! {
     /// What a fault does.
@@ -20,6 +24,14 @@ choices! {
         Join = "join",
         /// A peer is asked to leave.
         Leave = "leave",
+        /// Peers are cut off from all others: no message passes, and nobody is told.
+        Partition = "partition",
+        /// Messages take longer.
+        Delay = "delay",
+        /// Messages are lost.
+        Drop = "drop",
+        /// All links are made whole.
+        Heal = "heal",
     }
 }
 
@@ -31,12 +43,18 @@ tables! {
         /// What.
         #[key("do")]
         pub action: Action,
-        /// Whom it strikes.
+        /// Whom it strikes; nobody in particular for drop and heal.
         #[key("who")]
-        pub target: Target,
-        /// How long until a peer that was killed or left is started again, or a paused one goes on;
-        /// never if absent.
+        pub target: Option<Target>,
+        /// How long until a peer that was killed or left is started again, a paused one goes on, or
+        /// links are made whole; never if absent.
         #[key("for")]
         pub lasts: Option<Share>,
+        /// Of a delay: only the link to this peer is meant.
+        pub to: Option<NodeId>,
+        /// Of a delay: how much longer each message takes.
+        pub by: Option<Duration>,
+        /// Of a drop: the probability that a message is lost.
+        pub chance: Option<Probability>,
     }
 }

@@ -63,9 +63,12 @@ tables! {
         /// Seed of all chance: the same seed gives the same draws.
         pub seed: u64,
         /// What goes wrong. Each is { at, do, who, for }: at a share of the run ("50%") or a time
-        /// ("5s"), kill, pause, resume, restart, resign or leave: the "trader" or a peer by its
-        /// number; or join: a peer above run.peers. After "for" a peer that was killed or left is
-        /// started again, and a paused one goes on.
+        /// ("5s"), kill, pause, resume, restart, resign or leave: the "trader", a peer by its number
+        /// or a list of such; or join: a peer above run.peers; or partition: cut them off from all
+        /// others; or delay, with by = "20ms": make their messages late, or only those between one
+        /// and another peer, to = 2; or drop, with chance = 0.1 and nobody, over UDP: lose messages;
+        /// or heal: make all links whole. After "for" a peer that was killed or left is started
+        /// again, a paused one goes on, and links are whole.
         pub fault: Vec<Fault>,
         /// The run itself.
         pub run: Run,

@@ -65,8 +65,11 @@ fn later_layers_win_key_by_key() {
     let fault = Fault {
         at: Share::Time(std::time::Duration::from_secs(1)),
         action: Action::Pause,
-        target: Target::Node(NodeId(2)),
+        target: Some(Target::Node(NodeId(2))),
         lasts: None,
+        to: None,
+        by: None,
+        chance: None,
     };
     assert_eq!(scenario.fault, [fault]);
     assert_eq!(again(&scenario), scenario);

@@ -88,15 +88,34 @@ impl Leaf for Share {
     }
 }
 
-impl Setting for Option<Share> {
-    fn read(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<Self> {
-        Share::read(cursor, problems).map(Some)
+/// Keys that may be left out.
+macro_rules! optional {
+    ($($type:ty),*) => {$(
+        impl Setting for Option<$type> {
+            fn read(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<Self> {
+                <$type>::read(cursor, problems).map(Some)
+            }
+            fn absent() -> Option<Self> {
+                Some(None)
+            }
+            fn written(&self) -> Written {
+                self.as_ref().map_or(Written::Absent, Setting::written)
+            }
+        }
+    )*};
+}
+
+optional!(Share, Target, NodeId, Duration, Probability);
+
+impl Leaf for NodeId {
+    fn form() -> String {
+        "the number of a peer".to_owned()
     }
-    fn absent() -> Option<Self> {
-        Some(None)
+    fn parse(value: &Value) -> Result<Self, Wrong> {
+        u32::parse(value).map(Self)
     }
-    fn written(&self) -> Written {
-        self.as_ref().map_or(Written::Absent, Setting::written)
+    fn text(&self) -> String {
+        self.to_string()
     }
 }
 
@@ -114,25 +133,48 @@ fn node_or_word<T>(
 }
 
 /// Whom a fault strikes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// Whoever is the trader at that moment.
     Trader,
     /// This peer.
     Node(NodeId),
+    /// These peers.
+    Nodes(Vec<NodeId>),
+}
+
+impl Target {
+    /// The peers that are named.
+    pub fn named(&self) -> &[NodeId] {
+        match self {
+            Self::Trader => &[],
+            Self::Node(node) => std::slice::from_ref(node),
+            Self::Nodes(nodes) => nodes,
+        }
+    }
 }
 
 impl Leaf for Target {
     fn form() -> String {
-        "\"trader\", or the number of a peer".to_owned()
+        "\"trader\", the number of a peer, or a list of such numbers".to_owned()
     }
     fn parse(value: &Value) -> Result<Self, Wrong> {
-        node_or_word(value, ("trader", Self::Trader), Self::Node)
+        match value {
+            Value::List(items) if !items.is_empty() => {
+                let nodes = items.iter().map(|item| NodeId::parse(&item.value));
+                Ok(Self::Nodes(nodes.collect::<Result<_, _>>()?))
+            }
+            _ => node_or_word(value, ("trader", Self::Trader), Self::Node),
+        }
     }
     fn text(&self) -> String {
         match self {
             Self::Trader => quote("trader"),
             Self::Node(node) => node.to_string(),
+            Self::Nodes(nodes) => {
+                let numbers: Vec<_> = nodes.iter().map(NodeId::to_string).collect();
+                format!("[{}]", numbers.join(", "))
+            }
         }
     }
 }

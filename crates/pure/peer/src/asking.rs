@@ -197,8 +197,8 @@ impl Peer {
             return;
         }
         if let Some(Sale { good, quantity, earned }) = sale {
-            let (amount, total) = (earned, standing.earned);
-            self.report(What::Earned { good, quantity, amount, total }, cx);
+            let (amount, total, left) = (earned, standing.earned, standing.left);
+            self.report(What::Earned { good, quantity, amount, total, left }, cx);
         }
         self.restock(cx);
     }

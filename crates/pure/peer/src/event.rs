@@ -24,6 +24,8 @@ use market::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use crate::link_fault::LinkFault;
+
 /// What one node did or saw, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -67,6 +69,9 @@ pub enum What {
         /// To whom.
         target: NodeId,
     },
+
+    /// The runner did this to links.
+    Links(LinkFault),
 
     /// A node became a member of the group, as the reporting node sees it.
     Joined {
@@ -246,6 +251,9 @@ pub enum What {
         amount: Money,
         /// All that it earned in this life.
         total: Money,
+        /// How many units it has left in the market.
+        #[serde(default)]
+        left: u64,
     },
 
     /// A limit bit.

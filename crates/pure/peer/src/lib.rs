@@ -20,6 +20,7 @@ pub mod client;
 pub mod event;
 mod history;
 mod leaving;
+mod link_fault;
 mod message;
 mod node;
 pub mod ordering;
@@ -34,6 +35,7 @@ mod settings;
 pub mod trader;
 
 pub use event::{Event, What};
+pub use link_fault::LinkFault;
 pub use message::{Body, LOTS_TOLD_MAX, Message, Own, Record, Sale, Snapshot, Standing, Trade};
 pub use node::{Alarm, Node};
 #[cfg(feature = "planted")]

@@ -31,6 +31,8 @@ pub struct Network {
     cut: BTreeMap<(NodeId, NodeId), u32>,
     /// What a node adds to the way of all it sends and receives.
     slowness: BTreeMap<NodeId, Duration>,
+    /// What is added on one way.
+    lateness: BTreeMap<(NodeId, NodeId), Duration>,
     /// When the last message on each way arrives, where none may overtake another.
     arrivals: Option<BTreeMap<(NodeId, NodeId), Instant>>,
     /// Messages lost by chance or at a cut.
@@ -42,8 +44,16 @@ pub struct Network {
 impl Network {
     /// A whole network.
     pub fn new(links: Links, random: Random) -> Self {
-        let (cut, slowness) = (BTreeMap::new(), BTreeMap::new());
-        Self { links, random, cut, slowness, arrivals: None, lost: 0, duplicated: 0 }
+        Self {
+            links,
+            random,
+            cut: BTreeMap::new(),
+            slowness: BTreeMap::new(),
+            lateness: BTreeMap::new(),
+            arrivals: None,
+            lost: 0,
+            duplicated: 0,
+        }
     }
 
     /// Lets no message overtake another on the same way from now on, as over a stream.
@@ -80,6 +90,15 @@ impl Network {
         }
     }
 
+    /// Makes messages from `from` to `to` take longer by `by`; zero makes the way as fast as others.
+    pub fn delay_way(&mut self, from: NodeId, to: NodeId, by: Duration) {
+        if by.is_zero() {
+            self.lateness.remove(&(from, to));
+        } else {
+            self.lateness.insert((from, to), by);
+        }
+    }
+
     /// When copies of a message that is sent `now` arrive: after none, one or two delays.
     pub fn route(&mut self, from: NodeId, to: NodeId, now: Instant) -> ([Duration; 2], usize) {
         if !self.is_open(from, to) || self.random.chance(self.links.loss) {
@@ -107,6 +126,7 @@ impl Network {
         if one_in != 0 && self.random.below(one_in) == 0 {
             delay *= 10;
         }
+        delay += self.lateness.get(&(from, to)).copied().unwrap_or_default();
         for node in [from, to] {
             if let Some(&by) = self.slowness.get(&node) {
                 delay += by;

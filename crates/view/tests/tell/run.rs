@@ -102,7 +102,13 @@ pub fn one_of_each() -> Vec<Event> {
         event(
             43,
             3,
-            What::Earned { good: fish.clone(), quantity: 2, amount: Money(18), total: Money(18) },
+            What::Earned {
+                good: fish.clone(),
+                quantity: 2,
+                amount: Money(18),
+                total: Money(18),
+                left: 3,
+            },
         ),
         asked(50, 2, salt, buy("salt", 1)),
         event(

@@ -1,0 +1,205 @@
+//! The seven tests of "Asterix and the Trading post" (Lab 2 of November 2022), on both hosts. Its
+//! peers 0 to 9 are our 1 to 10.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failure here is a failed test")]
+
+mod stage;
+
+use clocks::Stamp;
+use machine::NodeId;
+use market::{Money, Outcome};
+use stage::{Run, on_both_hosts};
+use view::{Cause, Stepped, What};
+
+/// Buyers that do not wait a second between two purchases.
+const QUICK: [&str; 4] = [
+    "run.duration=2s",
+    "buyer.think={min='20ms',max='40ms'}",
+    "buyer.pause=300ms",
+    "group.answer_limit=200ms",
+];
+
+fn with<'a>(parts: &[&[&'a str]]) -> Vec<&'a str> {
+    [&QUICK[..]].iter().chain(parts).flat_map(|part| part.iter().copied()).collect()
+}
+
+fn lamport(stamp: &Stamp) -> u64 {
+    match stamp {
+        Stamp::Lamport(clock) => clock.0,
+        Stamp::Vector(_) => panic!("a Lamport clock"),
+    }
+}
+
+/// The clock of a node at each of its events.
+fn clocks(run: &Run, node: u32) -> Vec<u64> {
+    run.of(node).filter_map(|(_, event)| event.clock.as_ref().map(lamport)).collect()
+}
+
+#[test]
+fn test_1_one_peer_starts_the_election_the_highest_wins_and_all_recognise_it() {
+    on_both_hosts("trading-post", &with(&[]), |run| {
+        let campaigned = run.first(0, "election", |event| event.what == What::Campaigned);
+        assert_eq!(run.events[campaigned].node, NodeId(1), "the lowest is to start it");
+        let elected = run.first(0, "winner", |event| matches!(event.what, What::Elected { .. }));
+        assert_eq!(run.events[elected].node, NodeId(10), "buyer9 there");
+        for node in 1..=10 {
+            let story = run.story(&format!("peer-{node}"));
+            assert!(story.contains("recognizes peer 10 as the new coordinator of the bazaar"));
+        }
+        assert!(run.story("peer-10").contains("Dear buyers and sellers, my ID is 10"));
+    });
+}
+
+#[test]
+fn test_2_sellers_register_their_products_with_the_trader_and_then_it_trades() {
+    on_both_hosts("trading-post", &with(&[]), |run| {
+        let (ready, first, _) = run.terms()[0];
+        assert!(run.story("peer-10").contains("trader 10 is ready to trade"));
+        let trades = |what: &What| matches!(what, What::Sold { .. } | What::Deposited { .. });
+        assert!(run.events[..ready].iter().all(|event| !trades(&event.what)));
+        let deposit = |party: u64| {
+            run.find(
+                ready,
+                |event| matches!(event.what, What::Deposited { seller, .. } if seller.0 == party),
+            )
+        };
+        let mut registered = 0;
+        for party in 1..=9 {
+            let Some(at) = deposit(party) else { continue };
+            registered += 1;
+            let What::Deposited { quantity, epoch, .. } = run.events[at].what else { panic!() };
+            assert_eq!((quantity, epoch), (10, first));
+            let of_it = |sale: &&stage::Sale<'_>| {
+                sale.receipt.fills.iter().any(|fill| fill.seller.0 == party)
+            };
+            assert!(
+                run.sales().iter().filter(of_it).all(|sale| sale.at > at),
+                "first it registers"
+            );
+        }
+        assert!((4..=5).contains(&registered), "{registered} sellers, one of which may trade");
+        assert!(!run.sales().is_empty());
+    });
+}
+
+#[test]
+fn test_3_after_a_trade_buyer_and_seller_are_told_and_the_seller_has_80_percent_of_9() {
+    on_both_hosts("trading-post", &with(&[&["seller.price={min=900,max=900}"]]), |run| {
+        let mut bought = 0;
+        for buyer in 1..=10 {
+            for (_, outcome, _) in run.answers(buyer) {
+                let Outcome::Bought(receipt) = outcome else { continue };
+                bought += 1;
+                assert_eq!((receipt.paid, receipt.commission), (Money(900), Money(180)));
+                assert_eq!(receipt.fills[0].earned, Money(720), "and from whom it has it");
+            }
+        }
+        // What a trader came to write down and not to tell, the next one tells the buyer.
+        assert!(bought >= run.sales().len() && bought as u64 == run.summary.buys.sold);
+        let (mut told, mut lefts) = (0, Vec::new());
+        for event in &run.events {
+            if let What::Earned { amount, quantity, left, .. } = event.what {
+                assert_eq!((amount, quantity), (Money(720), 1));
+                told += 1;
+                lefts.push(left);
+            }
+        }
+        assert!(told > 10 && told <= bought, "{told} of {bought}");
+        assert!(lefts.contains(&9) && lefts.contains(&0), "and how much it has left: {lefts:?}");
+        let story = (1..=10).map(|node| run.story(&format!("peer-{node}"))).collect::<String>();
+        assert!(story.contains("and earned 720 (720 in all), and has 9 units left"));
+    });
+}
+
+#[test]
+fn test_4_the_trader_ends_after_40_sales_and_the_previous_one_takes_no_part_in_the_election() {
+    on_both_hosts("trading-post", &with(&[]), |run| {
+        let elections = &run.summary.elections;
+        assert!(elections.len() >= 3, "{elections:?}");
+        let leaders: Vec<u32> = elections.iter().map(|one| one.leader.0).collect();
+        assert_eq!(leaders[..3], [10, 9, 10], "each the highest but the one before");
+        assert!(elections[1..].iter().all(|one| one.cause == Cause::Resign));
+        let (terms, sales) = (run.terms(), run.sales());
+        for (_, term, _) in &terms[..2] {
+            let made = sales.iter().filter(|sale| sale.epoch == *term).count();
+            // What came together with the fortieth is served as well.
+            assert!((40..50).contains(&made), "{made} sales");
+            run.first(0, "resignation", |event| {
+                event.what == What::SteppedDown { epoch: *term, why: Stepped::Resigned }
+            });
+        }
+        run.hands_over_whole_and_halts_meanwhile();
+    });
+}
+
+#[test]
+fn test_5_pending_requests_are_served_first_by_the_next_trader() {
+    let busy = ["buyer.think={min='0s',max='5ms'}", "run.duration=1s"];
+    on_both_hosts("trading-post", &with(&[&busy]), |run| {
+        let (terms, purchases, served) = (run.terms(), run.purchases(), run.served());
+        let mut pending = 0;
+        for (began, ..) in &terms[1..] {
+            let is_served =
+                |request| served.iter().find(|(_, one)| one.request == request).map(|(at, _)| *at);
+            let waiting = purchases.iter().filter(|one| one.at < *began);
+            let waiting: Vec<_> =
+                waiting.filter_map(|one| is_served(one.request).filter(|at| at > began)).collect();
+            pending += waiting.len();
+            let newcomers = served.iter().filter(|(at, one)| at > began && one.at > *began);
+            let Some((first_new, _)) = newcomers.min_by_key(|(at, _)| *at) else { continue };
+            if run.is_simulated {
+                assert!(waiting.iter().all(|at| at < first_new), "before any new one");
+            }
+        }
+        assert!(pending > 0, "nothing was pending");
+        assert_eq!(run.summary.buys.unanswered, 0, "none is lost");
+    });
+}
+
+#[test]
+fn test_6_clocks_are_adjusted_by_broadcasts_and_the_traders_by_requests() {
+    on_both_hosts("trading-post", &with(&[]), |run| {
+        for node in 1..=10 {
+            let clocks = clocks(run, node);
+            assert!(clocks.is_sorted(), "no clock goes back: {clocks:?}");
+            // Sellers ask for nothing, and hear of what others ask for.
+            assert!(*clocks.last().unwrap() > 10, "peer {node}: {clocks:?}");
+        }
+        let purchases = run.purchases();
+        for node in 1..=10 {
+            let own = purchases.iter().filter(|one| one.buyer == NodeId(node));
+            let own: Vec<u64> = own.map(|one| lamport(one.stamp)).collect();
+            assert!(own.is_sorted_by(|one, next| one < next), "one more at least: {own:?}");
+        }
+        for (at, purchase) in run.served() {
+            let clock = run.events[at].clock.as_ref().map(lamport).unwrap();
+            assert!(clock >= lamport(purchase.stamp), "the trader takes note of what it serves");
+        }
+    });
+}
+
+#[test]
+fn test_7_a_slow_peer_is_served_before_others_by_its_low_clock() {
+    // Its messages are late, so what it asks for is old when it comes.
+    let slow = [
+        "trade.service=stable",
+        "buyer.pause_after=5",
+        "fault=[{at='500ms',do='delay',who=1,by='15ms'}]",
+    ];
+    let dealt = ["roles.deal=in_order"];
+    on_both_hosts("trading-post", &with(&[&slow, &dealt]), |run| {
+        let served = run.served();
+        let slow: Vec<_> = served.iter().filter(|(_, one)| one.buyer == NodeId(1)).collect();
+        let clocks: Vec<u64> = slow.iter().map(|(_, one)| lamport(one.stamp)).collect();
+        assert!(clocks.len() > 5, "{clocks:?}");
+        // It rests, and its clock goes on by what the others ask for.
+        assert!(clocks.windows(2).any(|pair| pair[1] > pair[0] + 5), "{clocks:?}");
+        // Others that asked before it by the wall clock have a higher clock, and are served later.
+        let overtaken = slow.iter().filter(|(at, one)| {
+            served.iter().any(|(later, other)| later > at && other.at < one.at)
+        });
+        assert!(overtaken.count() > 0, "it is prioritised");
+        let rank = |one: &stage::Purchase<'_>| (lamport(one.stamp), one.buyer);
+        assert!(served.iter().map(|(_, one)| rank(one)).is_sorted() || run.terms().len() > 1);
+    });
+}
