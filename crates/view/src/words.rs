@@ -145,9 +145,10 @@ fn client(event: &Event) -> String {
             format!("{} gives request {request} up: its fate is unknown", name(node))
         }
         What::Looked { good, units, .. } => format!("{} saw {units} {good} in stock", name(node)),
-        What::Earned { good, quantity, amount, total, left } => format!(
-            "seller {node} has sold {quantity} {good} and earned {amount} ({total} in all), and has \
-             {left} units left"
+        What::Earned { request, good, quantity, paid, amount, total, left } => format!(
+            "seller {node} has sold {quantity} {good} to buyer {} for {paid} and earned {amount} of \
+             it ({total} in all), and has {left} units left",
+            request.client.party
         ),
         _ => String::new(),
     }

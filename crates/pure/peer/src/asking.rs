@@ -196,9 +196,9 @@ impl Peer {
         if !self.seller.learn(standing) {
             return;
         }
-        if let Some(Sale { good, quantity, earned }) = sale {
+        if let Some(Sale { request, good, quantity, paid, earned }) = sale {
             let (amount, total, left) = (earned, standing.earned, standing.left);
-            self.report(What::Earned { good, quantity, amount, total, left }, cx);
+            self.report(What::Earned { request, good, quantity, paid, amount, total, left }, cx);
         }
         self.restock(cx);
     }

@@ -243,10 +243,14 @@ pub enum What {
     },
     /// A seller learns that it sold.
     Earned {
+        /// In which order, and so to whom.
+        request: RequestId,
         /// What.
         good: Good,
         /// How many units.
         quantity: u32,
+        /// What the buyer pays for them.
+        paid: Money,
         /// What the seller earns by it, after commission.
         amount: Money,
         /// All that it earned in this life.

@@ -99,10 +99,14 @@ pub struct Standing {
 /// What a seller sold in one order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sale {
+    /// The order, and so its buyer.
+    pub request: RequestId,
     /// What.
     pub good: Good,
     /// Units.
     pub quantity: u32,
+    /// What the buyer pays for them.
+    pub paid: Money,
     /// What it earned by it, after commission.
     pub earned: Money,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use groupcast::leadership::{self, Stepped};
 use machine::{Epoch, Input, Journal, NodeId};
-use market::{Act, Applied, Command, Good, Money, Outcome, Request};
+use market::{Act, Applied, Command, Good, Money, Outcome, Request, RequestId};
 
 use crate::event::What;
 use crate::message::{Body, Record, Sale, Snapshot};
@@ -49,7 +49,7 @@ impl Peer {
         let Some(applied) = self.apply(Act::Request(request.clone()), cx) else { return };
         self.tell(epoch, &request, good, &applied, cx);
         let outcome = applied.outcome;
-        let sales = if applied.repeated { Vec::new() } else { sales_of(&outcome) };
+        let sales = if applied.repeated { Vec::new() } else { sales_of(id, &outcome) };
         self.send(from, Body::Answer { epoch, id, outcome }, cx);
         for (seller, sale) in sales {
             let standing = self.trader.standing(party(seller));
@@ -152,7 +152,7 @@ fn good_of(command: &Command) -> Option<Good> {
 }
 
 /// What each seller sold.
-fn sales_of(outcome: &Outcome) -> Vec<(NodeId, Sale)> {
+fn sales_of(request: RequestId, outcome: &Outcome) -> Vec<(NodeId, Sale)> {
     let Outcome::Bought(receipt) = outcome else { return Vec::new() };
     let mut sales: Vec<(NodeId, Sale)> = Vec::with_capacity(receipt.fills.len());
     for fill in &receipt.fills {
@@ -160,12 +160,13 @@ fn sales_of(outcome: &Outcome) -> Vec<(NodeId, Sale)> {
         match sales.iter_mut().find(|(other, _)| *other == seller) {
             Some((_, sale)) => {
                 sale.quantity += fill.quantity;
+                sale.paid = Money(sale.paid.0 + fill.paid.0);
                 sale.earned = Money(sale.earned.0 + fill.earned.0);
             }
             None => {
                 let good = receipt.good.clone();
-                let (quantity, earned) = (fill.quantity, fill.earned);
-                sales.push((seller, Sale { good, quantity, earned }));
+                let (quantity, paid, earned) = (fill.quantity, fill.paid, fill.earned);
+                sales.push((seller, Sale { request, good, quantity, paid, earned }));
             }
         }
     }

@@ -103,8 +103,10 @@ pub fn one_of_each() -> Vec<Event> {
             43,
             3,
             What::Earned {
+                request: order,
                 good: fish.clone(),
                 quantity: 2,
+                paid: Money(20),
                 amount: Money(18),
                 total: Money(18),
                 left: 3,

@@ -35,7 +35,7 @@ fn every_kind_of_event_has_its_words() {
         "buyer 2 initiates a buy of 2 fish",
         "trader 5 sold 2 fish of seller 3 to buyer 2 for 20 and kept 2 of it",
         "buyer 2 bought 2 fish of seller 3 for 20 after 2.000 ms",
-        "seller 3 has sold 2 fish and earned 18 (18 in all), and has 3 units left",
+        "seller 3 has sold 2 fish to buyer 2 for 20 and earned 18 of it (18 in all), and has 3 units left",
         "buyer 2 initiates a buy of 1 salt",
         "trader 5 informed buyer 2 that no salt was available",
         "buyer 2 learned that no salt was available after 2.000 ms",
