@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use groupcast::leadership::{self, First};
+use groupcast::leadership::{self, Bar, First};
 use groupcast::membership;
 use machine::{NodeId, Random};
 use market::{Kernel, Money, Rules};
@@ -12,7 +12,7 @@ use peer::{
 };
 
 use crate::scenario::{
-    Between, Deal, FirstTrader, Handover, Initiator, Order, OtherRoles, ReturnAs, Scenario,
+    self, Between, Deal, FirstTrader, Handover, Initiator, Order, OtherRoles, ReturnAs, Scenario,
     SellerChoice, Service, Transport,
 };
 
@@ -108,7 +108,7 @@ fn peer_settings(scenario: &Scenario, me: NodeId, address: String) -> Settings {
                 FirstTrader::Elected => First::Elected,
                 FirstTrader::Appointed(node) => First::Appointed(node),
             },
-            bar_last_leader: scenario.trader.bar_last_trader,
+            bar: bar(&scenario.trader),
         },
         goods: scenario.trade.goods.clone(),
         role: role.unwrap_or(bystander),
@@ -148,6 +148,14 @@ fn peer_settings(scenario: &Scenario, me: NodeId, address: String) -> Settings {
         trader: trader_settings(scenario),
         return_as_random: scenario.trader.return_as == ReturnAs::Random,
         resend: scenario.trade.resend,
+    }
+}
+
+fn bar(trader: &scenario::Trader) -> Bar {
+    match (trader.bar_last_trader, trader.back_probability.get()) {
+        (false, _) => Bar::Resigned,
+        (true, 0.0) => Bar::OneElection,
+        (true, probability) => Bar::UntilBack { every: trader.back_every, probability },
     }
 }
 

@@ -64,6 +64,11 @@ fn a_trader_that_hangs() {
 }
 
 #[test]
+fn a_trader_that_is_partitioned_away() {
+    survives(&["{at='40%',do='partition',who='trader',for='30%'}"], 0.7);
+}
+
+#[test]
 fn the_death_of_all_peers_at_once() {
     let faults: Vec<String> =
         (1..=6).map(|peer| format!("{{at='40%',do='kill',who={peer},for='10%'}}")).collect();

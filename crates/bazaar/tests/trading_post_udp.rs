@@ -152,6 +152,18 @@ fn tc_06_the_two_highest_peers_alternate_as_leader() {
     });
 }
 
+/// What the paper suggests in place of that (section 5, switching of leader).
+#[test]
+fn leaders_that_are_back_by_chance_only_leave_others_their_turn() {
+    let back = ["trader.back_probability=0.5", "trader.back_every='2s'"];
+    on_both_hosts("trading-post-udp", &with(&[&FAILS, &back]), |run| {
+        let leaders: Vec<u32> = run.summary.elections.iter().map(|one| one.leader.0).collect();
+        // Nobody can be back before three others have led.
+        assert!(leaders.len() >= 4, "{leaders:?}");
+        assert_eq!(leaders[..4], [1, 6, 5, 4]);
+    });
+}
+
 #[test]
 fn tc_07_the_previous_leader_takes_part_in_the_market_as_a_seller() {
     let seller = [

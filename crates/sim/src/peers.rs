@@ -50,7 +50,7 @@ pub(crate) fn settings(me: NodeId, swarm: &Swarm) -> Settings {
             resend: millis(100),
             initiator: initiators[swarm.initiator as usize % initiators.len()],
             first: First::Elected,
-            bar_last_leader: swarm.resign_probability > 0.0,
+            bar: swarm.bar,
         },
         goods: ["salt", "boar", "fish"].iter().filter_map(|name| Good::new(name).ok()).collect(),
         role: role(me),

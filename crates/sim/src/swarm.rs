@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use groupcast::leadership::Bar;
 use machine::{Instant, NodeId, Random};
 use peer::{Form, OrderPolicy};
 
@@ -99,6 +100,8 @@ pub struct Swarm {
     pub snapshot_every: u64,
     /// The probability, each two seconds, that the trader resigns by itself.
     pub resign_probability: f64,
+    /// For how long a trader that is one no more yields to others.
+    pub bar: Bar,
     /// Who starts elections: an index into the policies.
     pub initiator: u64,
     /// After how long a silent client's session is forgotten.
@@ -166,6 +169,7 @@ impl Swarm {
             session_idle: Duration::from_secs(random.between(4, 40)),
             // Few goods are on sale there, and most of a slow trader's time goes into refusals.
             one_stock: random.chance(0.2) && !is_stable,
+            bar: bar(&mut Random::fork(seed, BARS)),
             replicated: Random::fork(seed, HANDOVERS).chance(0.3),
         }
     }
@@ -175,6 +179,16 @@ impl Swarm {
 const ORDERS: u64 = 17;
 /// The stream of chance from which the form of handover is drawn.
 const HANDOVERS: u64 = 18;
+/// The stream of chance from which is drawn who yields in elections.
+const BARS: u64 = 19;
+
+fn bar(random: &mut Random) -> Bar {
+    match random.below(3) {
+        0 => Bar::Resigned,
+        1 => Bar::OneElection,
+        _ => Bar::UntilBack { every: Duration::from_secs(5), probability: 0.5 },
+    }
+}
 
 /// Most worlds serve by arrival, which is what most markets do.
 fn order(random: &mut Random, orders: &mut Random) -> OrderPolicy {

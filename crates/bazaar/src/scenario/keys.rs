@@ -123,7 +123,7 @@ tables! {
         pub stock: Between<u32>,
         /// Unit price of a deposit, in minor units.
         pub price: Between<u64>,
-        /// Whether a seller picks another good and deposits it when all it had is sold.
+        /// Whether a seller picks a good by chance and deposits it when all it had is sold.
         pub restock_at_zero: bool,
         /// Units that a seller deposits again and again; 0 means none.
         #[within(0..=QUANTITY_MAX, "the market takes no more in one deposit")]
@@ -131,7 +131,7 @@ tables! {
         /// How often it deposits them.
         #[within(PERIOD, PERIOD_WHY)]
         pub accrue_every: Duration,
-        /// The chance that a seller picks another good and deposits it before all is sold.
+        /// The chance that a seller picks a good and deposits it before all is sold.
         pub update_probability: Probability,
         /// How often that chance comes.
         #[within(PERIOD, PERIOD_WHY)]
@@ -156,6 +156,12 @@ tables! {
         pub resign_after_sales: Option<NonZeroU64>,
         /// Whether a trader that resigned or failed yields to all others in the next election.
         pub bar_last_trader: bool,
+        /// The chance, each `back_every`, that it yields no more; 0 means that it yields in one
+        /// election only.
+        pub back_probability: Probability,
+        /// How often that chance comes.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub back_every: Duration,
         /// What a trader that resigned becomes: the "same" as before, or a "random" one of buyer
         /// and seller.
         pub return_as: ReturnAs,

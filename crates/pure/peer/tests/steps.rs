@@ -41,7 +41,7 @@ fn settings(role: Role) -> Settings {
             resend: millis(100),
             initiator: Initiator::Every,
             first: First::Elected,
-            bar_last_leader: false,
+            bar: groupcast::leadership::Bar::Resigned,
         },
         goods: vec![fish()],
         role,

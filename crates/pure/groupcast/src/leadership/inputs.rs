@@ -1,10 +1,8 @@
 //! What each input does to a node's leadership.
 
-use std::collections::BTreeSet;
-
 use machine::{Epoch, Input, Machine, NodeId};
 
-use super::{Alarm, Cause, Command, Cx, Leadership, Message, Report, Role, Stepped};
+use super::{Alarm, Bar, Cause, Command, Cx, Leadership, Message, Report, Role, Stepped};
 use crate::detector::Health;
 use crate::election::bully;
 use crate::fence::majority::{self, Promised};
@@ -18,6 +16,7 @@ impl Leadership {
     fn opened(&mut self, node: NodeId, cx: &mut Cx<'_>) {
         self.detector.opened(node, cx.now);
         self.bully(Input::Opened(node), cx);
+        self.is_back(node, cx);
         if let Role::Leading { epoch, .. } = self.role {
             // Also the news for a node that comes late.
             cx.send_urgent(vec![node], Message::Lead(epoch));
@@ -46,8 +45,8 @@ impl Leadership {
         cx.report(Report::Suspected { node: epoch.node, cause });
         let silenced = bully::Command::Suspect(epoch.node);
         self.bully(Input::Command(silenced), cx);
-        if self.settings.bar_last_leader {
-            self.bar(BTreeSet::from([epoch.node]), cx);
+        if self.settings.bar != Bar::Resigned {
+            self.bar_leader(epoch.node, cx);
         }
         let initiator = self.initiator(epoch, cx);
         self.seek(cause, initiator, cx);
@@ -85,10 +84,11 @@ impl Leadership {
                 }
             }
             Message::Ask => {}
+            Message::Back => self.is_back(from, cx),
             Message::Resign { epoch, initiator } => {
                 if self.role == (Role::Following { epoch }) && epoch.node == from {
                     cx.report(Report::Suspected { node: from, cause: Cause::Resign });
-                    self.bar(BTreeSet::from([from]), cx);
+                    self.bar_leader(from, cx);
                     self.seek(Cause::Resign, initiator, cx);
                 }
             }
@@ -158,7 +158,7 @@ impl Leadership {
         self.tell_learners(Message::Resign { epoch, initiator }, cx);
         self.step_down(Stepped::Resigned, cx);
         self.role = Role::Seeking { since: cx.now, cause: Cause::Resign };
-        self.bar(BTreeSet::from([self.settings.me]), cx);
+        self.bar_leader(self.settings.me, cx);
     }
 
     fn beat(&mut self, cx: &mut Cx<'_>) {
@@ -214,6 +214,7 @@ impl Machine for Leadership {
             Input::Alarm(Alarm::Fence(alarm)) => self.fence_input(Input::Alarm(alarm), cx),
             Input::Alarm(Alarm::Beat) => self.beat(cx),
             Input::Alarm(Alarm::Silence) => self.listen(cx),
+            Input::Alarm(Alarm::Back) => self.consider_coming_back(cx),
             Input::Alarm(Alarm::Patience) => {
                 self.start_election(cx);
                 if matches!(self.role, Role::Seeking { .. }) {

@@ -29,6 +29,7 @@
 //! After a kill nothing waits for a timer: the closed connection starts the election, dead
 //! candidates are not asked, and the fence takes two round trips.
 
+mod barring;
 mod inputs;
 mod learners;
 mod leaving;
@@ -41,6 +42,8 @@ use std::time::Duration;
 
 use machine::{Context, Epoch, Holds, Instant, Never, NodeId};
 use serde::{Deserialize, Serialize};
+
+pub use barring::Bar;
 
 use crate::detector::Detector;
 pub use crate::election::Initiator;
@@ -77,8 +80,8 @@ pub struct Settings {
     pub initiator: Initiator,
     /// Where the first leader comes from.
     pub first: First,
-    /// Whether a leader that resigned or failed yields to all others in the next election.
-    pub bar_last_leader: bool,
+    /// For how long a leader that resigned or failed yields to all others.
+    pub bar: Bar,
 }
 
 /// Peer to peer.
@@ -107,6 +110,8 @@ pub enum Message {
     Leave(Epoch),
     /// You may go: the voters that stay are a majority.
     Released(Epoch),
+    /// I led, and yield no more ([`Bar::UntilBack`]).
+    Back,
 }
 
 /// From the layer above.
@@ -204,6 +209,8 @@ pub enum Alarm {
     Silence,
     /// Nobody leads, and nobody else did something about it.
     Patience,
+    /// This node led, and may be back.
+    Back,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -232,7 +239,7 @@ pub struct Leadership {
     fence: Majority,
     fenced_by: Fence,
     starters: Starters,
-    /// Who yields in the next election.
+    /// Who yields in elections.
     barred: BTreeSet<NodeId>,
     /// Who asked for an election while this node had no reason for one. News travels at different
     /// speeds: they may only have heard first, and are answered as soon as this node hears too.

@@ -1,10 +1,8 @@
 //! The way from no leader to a leader: elections and the fence.
 
-use std::collections::BTreeSet;
-
 use machine::{Epoch, Input, NodeId};
 
-use super::{Alarm, Cause, Cx, First, Leadership, Message, Report, Role, Stepped};
+use super::{Alarm, Bar, Cause, Cx, First, Leadership, Message, Report, Role, Stepped};
 use crate::detector::Health;
 use crate::election::bully;
 use crate::fence::majority;
@@ -143,16 +141,9 @@ impl Leadership {
         self.had_leader = true;
         self.last_leader = self.epoch().unwrap_or(self.last_leader);
         self.askers.clear();
-        self.bar(BTreeSet::new(), cx);
+        self.bar_until_back(cx);
         self.bully(Input::Command(bully::Command::Settle), cx);
         cx.clear(Alarm::Patience);
-    }
-
-    pub(super) fn bar(&mut self, nodes: BTreeSet<NodeId>, cx: &mut Cx<'_>) {
-        if self.barred != nodes {
-            self.barred.clone_from(&nodes);
-            self.bully(Input::Command(bully::Command::Bar(nodes)), cx);
-        }
     }
 
     pub(super) fn step_down(&mut self, why: Stepped, cx: &mut Cx<'_>) {
@@ -161,6 +152,9 @@ impl Leadership {
         self.role = Role::Seeking { since: cx.now, cause: Cause::Lost };
         self.fence(majority::Command::Content(false), cx);
         cx.clear(Alarm::Beat);
+        if matches!(self.settings.bar, Bar::UntilBack { .. }) {
+            self.bar_leader(self.settings.me, cx);
+        }
         self.be_patient(cx);
     }
 }

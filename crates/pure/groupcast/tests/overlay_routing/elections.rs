@@ -6,7 +6,7 @@ use std::time::Duration;
 use groupcast::election::bully::{self, Bully};
 use groupcast::election::ring::{self, Ring};
 use groupcast::election::{self, Command};
-use groupcast::leadership::{First, Initiator, Leadership, Report, Settings};
+use groupcast::leadership::{Bar, First, Initiator, Leadership, Report, Settings};
 use groupcast::overlay::Overlay;
 use machine::{Epoch, Machine, NodeId, Random};
 
@@ -26,7 +26,7 @@ fn leadership(voters: &BTreeSet<NodeId>) -> impl Fn(NodeId) -> Leadership + use<
             resend: Duration::from_millis(200),
             initiator: Initiator::Every,
             first: First::Elected,
-            bar_last_leader: false,
+            bar: Bar::Resigned,
         })
     }
 }
