@@ -18,7 +18,7 @@ fn each_way_to_lose_a_trader_has_its_gaps() {
     assert_eq!(figures["verdict"], "pass", "{figures}");
     let losses = figures["losses"].as_array().unwrap();
     let names: Vec<_> = losses.iter().map(|of| of["fault"].as_str().unwrap()).collect();
-    assert_eq!(names, ["kill", "pause"]);
+    assert_eq!(names, ["kill", "pause", "partition"]);
     for of in losses {
         assert_eq!((&of["times"], of["gaps_ms"].as_array().unwrap().len()), (&2.into(), 2));
     }

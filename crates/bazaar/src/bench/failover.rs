@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use machine::{Epoch, NodeId};
 use market::RequestId;
 use serde::Serialize;
-use view::{Event, Fault, Verdict, What};
+use view::{Event, Fault, LinkFault, Verdict, What};
 
 use super::{Scratch, Spread, resolve};
 use crate::exit;
@@ -16,8 +16,9 @@ use crate::run::{Processes, Talk, Venue as _, conduct};
 /// What `bazaar bench failover` is told.
 #[derive(Debug, Clone, clap::Args)]
 pub struct FailoverArgs {
-    /// How the trader is lost, in turns: kill (SIGKILL), pause (SIGSTOP)
-    #[arg(long, value_delimiter = ',', default_value = "kill,pause")]
+    /// How the trader is lost, in turns: kill (SIGKILL), pause (SIGSTOP), partition (its links are
+    /// cut)
+    #[arg(long, value_delimiter = ',', default_value = "kill,pause,partition")]
     faults: Vec<Loss>,
     /// How often it is lost in each way
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -59,6 +60,8 @@ enum Loss {
     Kill,
     /// It hangs: only its silence shows.
     Pause,
+    /// It is alone behind links that carry nothing.
+    Partition,
 }
 
 impl Loss {
@@ -66,27 +69,31 @@ impl Loss {
         match self {
             Self::Kill => "kill",
             Self::Pause => "pause",
+            Self::Partition => "partition",
         }
     }
 
-    const fn fault(self) -> Fault {
+    fn strike(self, processes: &mut Processes, trader: NodeId) -> anyhow::Result<()> {
         match self {
-            Self::Kill => Fault::Kill,
-            Self::Pause => Fault::Pause,
+            Self::Kill => processes.strike(Fault::Kill, trader),
+            Self::Pause => processes.strike(Fault::Pause, trader),
+            Self::Partition => processes.change_links(LinkFault::Cut { side: vec![trader] }),
         }
     }
 
-    const fn undoing(self) -> Fault {
+    fn undo(self, processes: &mut Processes, trader: NodeId) -> anyhow::Result<()> {
         match self {
-            Self::Kill => Fault::Restart,
-            Self::Pause => Fault::Resume,
+            Self::Kill => processes.strike(Fault::Restart, trader),
+            Self::Pause => processes.strike(Fault::Resume, trader),
+            Self::Partition => processes.change_links(LinkFault::Mend { side: vec![trader] }),
         }
     }
 
-    const fn of(fault: Fault) -> Option<Self> {
-        match fault {
-            Fault::Kill => Some(Self::Kill),
-            Fault::Pause => Some(Self::Pause),
+    const fn of(what: &What) -> Option<Self> {
+        match what {
+            What::Fault { fault: Fault::Kill, .. } => Some(Self::Kill),
+            What::Fault { fault: Fault::Pause, .. } => Some(Self::Pause),
+            What::Links(LinkFault::Cut { .. }) => Some(Self::Partition),
             _ => None,
         }
     }
@@ -191,7 +198,7 @@ impl Striker {
             if epoch > old {
                 self.fallen = None;
                 self.next_at = processes.progress().sales + SALES_BETWEEN;
-                processes.strike(loss.undoing(), fallen)?;
+                loss.undo(processes, fallen)?;
             }
             return Ok(true);
         }
@@ -201,7 +208,7 @@ impl Striker {
         }
         let Some(loss) = self.to_come.pop_front() else { return Ok(false) };
         self.fallen = Some((loss, trader, epoch));
-        processes.strike(loss.fault(), trader)?;
+        loss.strike(processes, trader)?;
         Ok(true)
     }
 }
@@ -218,12 +225,11 @@ fn gaps(events: &[Event]) -> Vec<(Loss, u64)> {
     let mut gaps = Vec::new();
     let (mut epoch, mut lost) = (Epoch::ZERO, None);
     for event in events {
+        if let Some(loss) = Loss::of(&event.what) {
+            lost = Some((loss, event.time_ns, epoch));
+        }
         match &event.what {
             What::Trading { epoch: new, .. } => epoch = epoch.max(*new),
-            What::Fault { fault, .. } => {
-                let loss = Loss::of(*fault).map(|loss| (loss, event.time_ns, epoch));
-                lost = loss.or(lost);
-            }
             What::Answered { request, outcome: market::Outcome::Bought(_), .. } => {
                 if let Some((loss, lost_ns, old)) = lost
                     && said_by.get(request).is_some_and(|epoch| *epoch > old)
@@ -327,7 +333,10 @@ mod tests {
             event(14, What::Fault { fault: Fault::Resume, target: NodeId(2) }),
             event(15, sold(3, 3)),
             event(19, answered(3)),
+            event(20, What::Links(LinkFault::Cut { side: vec![NodeId(3)] })),
+            event(21, sold(4, 4)),
+            event(22, answered(4)),
         ];
-        assert_eq!(gaps(&events), [(Loss::Kill, 5), (Loss::Pause, 7)]);
+        assert_eq!(gaps(&events), [(Loss::Kill, 5), (Loss::Pause, 7), (Loss::Partition, 2)]);
     }
 }

@@ -22,7 +22,7 @@ use crate::scenario::Scenario;
 pub enum BenchVerb {
     /// The round trip of a buy: one buyer, one seller, one trader, as three processes
     Buy(buy::BuyArgs),
-    /// From the SIGKILL of a trader to the first sale that its successor confirms
+    /// From the loss of a trader in use to the first sale that its successor confirms
     Failover(failover::FailoverArgs),
     /// The orders of multicast beside each other as the group grows, simulated
     Orders(orders::OrdersArgs),

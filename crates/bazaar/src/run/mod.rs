@@ -23,6 +23,7 @@ use view::Verdict;
 use crate::exit;
 use crate::scenario::{Handover, Scenario, ScenarioError};
 use crate::settings::buyers;
+pub use faults::Plan;
 pub use journal::{market, market_of};
 pub use links::Links;
 pub use outcome::{Outcome, read};

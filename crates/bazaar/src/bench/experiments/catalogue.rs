@@ -58,10 +58,28 @@ const POST: &str = "\"Asterix and the Trading Post\", 2022";
 
 const NO_PAUSE: &str = "buyer.think={min='0s',max='0s'}";
 
+/// In the wide area of the first paper half of the peers were on a wireless network and half in a
+/// laboratory; it does not say how far from each other. Here those of even number are this far from
+/// those of odd number.
+const FAR_MS: u32 = 20;
+
+fn wide_area(peers: u32) -> String {
+    let far: Vec<u32> = (1..=peers).filter(|peer| peer % 2 == 0).collect();
+    let late = (1..=peers)
+        .filter(|peer| peer % 2 == 1)
+        .map(|near| format!("{{at='0s',do='delay',who={far:?},to={near},by='{FAR_MS}ms'}}"));
+    format!("fault=[{}]", late.collect::<Vec<_>>().join(","))
+}
+
+/// What is said of a case in the wide area.
+fn far() -> String {
+    format!("with half of them {FAR_MS} ms away")
+}
+
 /// The buys that the first paper takes an average over.
 const LAG_BUYS: u32 = 1000;
 
-/// Table 1 of the first paper. Its six peers are buyers and sellers; the trader is a seventh here,
+/// Tables 1 and 2 of the first paper. Its six peers are buyers and sellers; the trader is a seventh here,
 /// so that there are as many of them as the row says.
 pub(super) fn lag() -> Experiment {
     let case = |buyers: u32, sellers: u32, paper_ms| Case {
@@ -86,12 +104,24 @@ pub(super) fn lag() -> Experiment {
         ends: Ends::Purchases,
         figures: vec![beside(Measure::Buys, paper_ms)],
     };
+    let far = |case: Case| Case {
+        label: format!("{} {}", case.label, far()),
+        sets: [case.sets, vec![wide_area(7)]].concat(),
+        ..case
+    };
     Experiment {
         name: "lag",
         paper: BAZAAR,
-        cases: vec![case(5, 1, 12.33), case(4, 2, 12.2), case(3, 3, 12.24)],
+        cases: vec![
+            case(5, 1, 12.33),
+            case(4, 2, 12.2),
+            case(3, 3, 12.24),
+            far(case(5, 1, 146.0)),
+            far(case(4, 2, 143.0)),
+            far(case(3, 3, 147.0)),
+        ],
         remarks: &[
-            "paper: table 1, the mean over 1000 buys among 6 peers",
+            "paper: tables 1 and 2, the mean over 1000 buys among 6 peers; table 2 over a wide area",
             "ours: buyers do not pause, so as many requests as there are buyers are always under way",
         ],
     }
@@ -102,16 +132,20 @@ const HALTS: u64 = 20;
 
 /// "In case of re-election, all the buying/selling processes pause."
 pub(super) fn reelection() -> Experiment {
+    let case = |label, more, paper_ms| Case {
+        label,
+        preset: "asterix",
+        sets: [sets(["trader.resign_quantum=500ms"]), more].concat(),
+        ends: Ends::Halts(HALTS),
+        figures: vec![beside(Measure::Halts, paper_ms)],
+    };
     Experiment {
         name: "reelection",
         paper: BAZAAR,
-        cases: vec![Case {
-            label: "one machine".to_owned(),
-            preset: "asterix",
-            sets: sets(["trader.resign_quantum=500ms"]),
-            ends: Ends::Halts(HALTS),
-            figures: vec![beside(Measure::Halts, 535.0)],
-        }],
+        cases: vec![
+            case("6 peers".to_owned(), Vec::new(), 535.0),
+            case(format!("6 peers {}", far()), vec![wide_area(6)], 1450.0),
+        ],
         remarks: &["a halt lasts from the resignation of a trader until the next one serves"],
     }
 }

@@ -21,7 +21,7 @@ use view::Verdict;
 
 use super::Scratch;
 use crate::exit;
-use crate::run::{Processes, Talk, Venue as _, conduct, nanos};
+use crate::run::{Plan, Processes, Talk, Venue as _, conduct, nanos};
 use crate::scenario::{DurationText, Scenario};
 use crate::settings::buyers;
 use catalogue::{Case, Ends, Experiment};
@@ -182,8 +182,10 @@ fn run(
     let buyers = buyers(scenario);
     let limit_ns = nanos(scenario.run.duration);
     let (mut is_done, mut halts) = (false, Halts::default());
+    let mut plan = Plan::new(scenario);
     let processes = Processes::start(scenario, directory)?;
     let outcome = conduct(scenario, directory, &talk, processes, |processes| {
+        plan.carry_out(processes)?;
         is_done = match case.ends {
             Ends::Purchases => processes.have_bought_all(&buyers),
             Ends::Halts(wanted) => halts.count(processes.progress().epoch) >= wanted,

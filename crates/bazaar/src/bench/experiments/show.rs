@@ -12,22 +12,19 @@ use super::{ExperimentArgs, Report, Row};
 const STANDARD_OUTPUT: &str = "-";
 
 pub(super) fn show(report: &Report, args: &ExperimentArgs) -> anyhow::Result<()> {
-    let to_output = |place: &Path| place == Path::new(STANDARD_OUTPUT);
-    let mut is_told = false;
-    let files = [(&args.csv, csv(&report.rows)), (&args.series, series(report))];
-    for (place, text) in files.iter().filter_map(|(place, text)| Some((place.as_ref()?, text))) {
-        if to_output(place) {
-            print!("{text}");
-            is_told = true;
-        } else {
-            std::fs::write(place, text)
-                .with_context(|| format!("cannot write {}", place.display()))?;
-        }
-    }
+    let texts = [(&args.csv, csv(&report.rows)), (&args.series, series(report))];
+    let wanted = texts.iter().filter_map(|(place, text)| Some((place.as_deref()?, text)));
+    let (to_output, to_files): (Vec<_>, Vec<_>) =
+        wanted.partition(|(place, _)| *place == Path::new(STANDARD_OUTPUT));
+    to_output.iter().for_each(|(_, text)| print!("{text}"));
     if args.json {
         println!("{}", serde_json::to_string(report)?);
-    } else if !is_told {
+    } else if to_output.is_empty() {
         print!("{}", table(report));
+    }
+    // Last: a run takes long, and a file that cannot be written shall not cost its figures.
+    for (place, text) in to_files {
+        std::fs::write(place, text).with_context(|| format!("cannot write {}", place.display()))?;
     }
     Ok(())
 }
