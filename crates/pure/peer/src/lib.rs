@@ -25,6 +25,8 @@ mod message;
 mod node;
 pub mod ordering;
 mod peer;
+#[cfg(feature = "planted")]
+mod planted;
 mod presence;
 pub mod queue;
 mod queueing;
@@ -38,9 +40,9 @@ pub use event::{Event, What};
 pub use link_fault::LinkFault;
 pub use message::{Body, LOTS_TOLD_MAX, Message, Own, Record, Sale, Snapshot, Standing, Trade};
 pub use node::{Alarm, Node};
-#[cfg(feature = "planted")]
-pub use peer::Planted;
 pub use peer::{Command, Peer, Report};
+#[cfg(feature = "planted")]
+pub use planted::Planted;
 pub use replicated::{MessageLimits, Replica, Replicated};
 pub use settings::{
     BuyerSettings, Form, OrderPolicy, Pause, Range, Role, SellerSettings, Settings, TraderSettings,

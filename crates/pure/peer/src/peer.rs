@@ -120,20 +120,6 @@ pub enum Alarm {
 
 pub(crate) type Cx<'a> = Context<'a, Peer>;
 
-/// Known bugs, for proving that the checkers find them.
-#[cfg(feature = "planted")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Planted {
-    /// A winner of an election leads without asking anybody.
-    NoFence,
-    /// Now and then a confirmed sale is not journaled.
-    UnjournaledSale,
-    /// A repeated request is applied twice.
-    ForgetfulSessions,
-    /// A peer that comes back remembers its promise and nothing else.
-    Amnesia,
-}
-
 impl Peer {
     /// A peer before its first life; the host hands over its own journal, then starts it.
     pub fn new(settings: Settings) -> Self {
@@ -161,16 +147,6 @@ impl Peer {
             #[cfg(feature = "planted")]
             has_amnesia: false,
             settings,
-        }
-    }
-
-    /// Plants a bug.
-    #[cfg(feature = "planted")]
-    pub fn plant(&mut self, bug: Planted) {
-        match bug {
-            Planted::NoFence => self.leadership.plant_no_fence(),
-            Planted::UnjournaledSale | Planted::ForgetfulSessions => self.trader.plant(bug),
-            Planted::Amnesia => self.has_amnesia = true,
         }
     }
 
