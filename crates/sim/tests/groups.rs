@@ -30,6 +30,7 @@ const ONCE_BROKEN: &[(u64, Option<Order>, &str)] = &[
     (5921, Some(Order::Sequencer), "a member asked once only for the end of its view"),
     (28_110, None, "nobody supported a coordinator that had promised a member that crashed"),
     (87_532, None, "the same in a group of three, whose third member came back"),
+    (71_513, None, "a member that had not heard of its view asked those who had left it alone"),
     (66_330, None, "a late request let a member in, and its new name removed it, again and again"),
 ];
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use groupcast::group::{
-    Command, Group, Joiner, Member, Message, Order, Proposal, Report, Settings, View, ViewId,
+    Command, Frame, Group, Joiner, Member, Message, Order, Proposal, Report, Settings, View, ViewId,
 };
 use machine::{Context, Effect, Epoch, Incarnation, Input, Instant, Machine, NodeId, Random};
 
@@ -32,6 +32,12 @@ fn install(number: u64, members: &[(NodeId, u64)]) -> Message {
     let members = members.iter().map(member).collect();
     let view = View { id: id(number), epoch: epoch(number, ZERO), members, coordinator: ZERO };
     Message::Install(id(number - 1), Proposal { view, cut: Vec::new() })
+}
+
+/// Node 1 asks to be let in.
+fn joins_as(life: u64) -> Message {
+    let address = String::new();
+    Message::Join(Joiner { node: ONE, incarnation: Incarnation(life), address })
 }
 
 /// One node, and the clock that it sees.
@@ -124,10 +130,6 @@ fn nobody_is_supported_against_one_that_is_heard() {
 #[test]
 fn a_member_let_in_by_a_late_request_keeps_the_name_that_it_asks_under_since() {
     let mut node = Node::in_view(ONE);
-    let joins_as = |life| {
-        let address = String::new();
-        Message::Join(Joiner { node: ONE, incarnation: Incarnation(life), address })
-    };
     let (sent, reported) = node.hears(ZERO, install(4, &[(ZERO, 5), (TWO, 5)]));
     assert_eq!(
         (sent, reported),
@@ -144,4 +146,32 @@ fn a_member_let_in_by_a_late_request_keeps_the_name_that_it_asks_under_since() {
     assert_eq!(node.group.view().unwrap().id, id(7));
     let (sent, _) = node.hears(ZERO, install(8, &[(ZERO, 5), (TWO, 5)]));
     assert_eq!(sent, [(ZERO, joins_as(7)), (TWO, joins_as(7))], "it was in under the other one");
+}
+
+#[test]
+fn a_member_that_has_not_heard_of_its_view_asks_whoever_counts_on_it() {
+    let mut node = Node::new(ONE);
+    node.input(Input::Command(Command::Join(BTreeSet::from([ZERO]))));
+    let frame = Frame {
+        view: id(6),
+        packs: Vec::new(),
+        sent: 0,
+        clock: 0,
+        held: vec![0, 0],
+        stable: None,
+        has_state: true,
+        relay: false,
+        asks: false,
+        wants: Vec::new(),
+    };
+    assert_eq!(node.sends(TWO, Message::Frame(frame.clone())), [], "the news may be on its way");
+    assert_eq!(node.sends(TWO, Message::Heartbeat(frame)), [(TWO, joins_as(5))]);
+
+    let mut member = Node::new(TWO);
+    member.input(Input::Command(Command::Join(BTreeSet::from([ZERO]))));
+    let news = install(6, &[(ZERO, 5), (TWO, 5), (ONE, 5)]);
+    member.hears(ZERO, news.clone());
+    assert_eq!(member.sends(ONE, joins_as(5)), [(ONE, news.clone())]);
+    node.hears(TWO, news);
+    assert_eq!(node.group.view().unwrap().id, id(6));
 }

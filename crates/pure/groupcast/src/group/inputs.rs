@@ -142,13 +142,18 @@ impl Group {
         if is_ended || is_past {
             return self.tell_what_followed(from, view, &body, cx);
         }
-        let Some(mine) = mine else { return };
-        if view.group != mine.group || matches!(body, Message::Removed(_)) {
-            return;
-        }
         // The news of that view is on its way; what overtook it is kept until then. If the news was
         // lost, whoever has gone on is asked again with each of its heartbeats.
         let asks_again = matches!(body, Message::Heartbeat(_));
+        let Some(mine) = mine else {
+            if asks_again {
+                self.counted_on(from, cx);
+            }
+            return;
+        };
+        if view.group != mine.group || matches!(body, Message::Removed(_)) {
+            return;
+        }
         if self.early.len() < EARLY_MAX {
             self.early.push((from, body));
         }

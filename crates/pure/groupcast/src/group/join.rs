@@ -48,13 +48,24 @@ impl Group {
         let Standing::Joining(contacts) = &self.standing else { return };
         let me = self.settings.me;
         let contacts: Vec<_> = contacts.iter().copied().filter(|&node| node != me).collect();
-        let joiner = Joiner {
-            node: me,
+        self.send_many(contacts, Message::Join(self.joiner()), cx);
+        cx.set(Alarm::Join, self.settings.heartbeat_period);
+    }
+
+    fn joiner(&self) -> Joiner {
+        Joiner {
+            node: self.settings.me,
             incarnation: self.incarnation,
             address: self.settings.address.clone(),
-        };
-        self.send_many(contacts, Message::Join(joiner), cx);
-        cx.set(Alarm::Join, self.settings.heartbeat_period);
+        }
+    }
+
+    /// A member takes this node for another one. It may have been let in without having heard of
+    /// it, by a view of which none of those is a member that it asks: so it asks this one too.
+    pub(super) fn counted_on(&mut self, by: NodeId, cx: &mut Context<'_, Self>) {
+        if matches!(self.standing, Standing::Joining(_)) {
+            self.send(by, Message::Join(self.joiner()), cx);
+        }
     }
 
     /// Somebody wants to be let in.
