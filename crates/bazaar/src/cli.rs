@@ -64,7 +64,7 @@ pub fn main() -> ExitCode {
     let verb = Cli::parse().verb.unwrap_or_else(|| Verb::Run(RunArgs::default()));
     let result = match &verb {
         Verb::Run(args) => crate::run::command(args),
-        Verb::Sim(args) => Ok(crate::simulate::command(args)),
+        Verb::Sim(args) => crate::simulate::command(args),
         Verb::Check(args) => crate::check::command(args),
         Verb::Bench(verb) => crate::bench::command(verb),
         Verb::Config(verb) => config(verb),

@@ -3,6 +3,8 @@
 //! Ctrl-C or SIGTERM ends a run behind the worlds that have begun, and it tells of those: nobody
 //! knows yet whether the others hold.
 
+mod scenarios;
+
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::ops::{ControlFlow, Range};
@@ -57,6 +59,12 @@ pub struct SimArgs {
     /// How many peers a market has
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(3..=100))]
     pub peers: u32,
+    /// Plays the scenario of this preset with each seed instead, as run --simulated does
+    #[arg(long, conflicts_with_all = ["world", "order", "delivery", "peers", "trace"])]
+    pub preset: Option<String>,
+    /// Sets a key of that scenario, as in --set run.peers=9; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "preset")]
+    pub sets: Vec<String>,
     /// How many threads run worlds at a time [default: all cores]
     #[arg(long)]
     pub threads: Option<usize>,
@@ -88,10 +96,14 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
 }
 
 /// `bazaar sim`.
-pub fn command(args: &SimArgs) -> ExitCode {
-    match args.world {
-        WorldKind::Market => markets(args),
-        WorldKind::Group => groups(args),
+///
+/// # Errors
+/// A scenario is wrong, or a file of its run cannot be written.
+pub fn command(args: &SimArgs) -> anyhow::Result<ExitCode> {
+    match (&args.preset, args.world) {
+        (Some(preset), _) => scenarios::command(args, preset),
+        (None, WorldKind::Market) => Ok(markets(args)),
+        (None, WorldKind::Group) => Ok(groups(args)),
     }
 }
 

@@ -76,6 +76,26 @@ fn every_preset_passes_on_the_simulator_over_both_transports() {
 }
 
 #[test]
+fn every_preset_is_swept_through_all_faults_of_processes_and_of_links() {
+    let faults = "fault=[{at='15%',do='partition',who='trader',for='20%'},\
+                  {at='20%',do='kill',who=2,for='10%'},{at='40%',do='kill',who='trader',for='10%'},\
+                  {at='55%',do='delay',who=1,to=3,by='30ms',for='15%'},{at='60%',do='join',who=11},\
+                  {at='65%',do='pause',who='trader',for='15%'},{at='70%',do='leave',who=4},\
+                  {at='85%',do='resign',who='trader'}]";
+    for preset in ["market", "asterix", "trading-post", "trading-post-udp"] {
+        let sets = ["run.duration=8s", "run.peers=10", "group.heartbeat_limit=400ms", faults];
+        let sets = sets.map(|set| format!("--set={set}"));
+        let mut arguments = vec!["sim", "--preset", preset, "--seeds", "0..5"];
+        arguments.extend(sets.iter().map(String::as_str));
+        let output = bazaar(&arguments);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{text}{errors}");
+        assert!(text.contains(&format!("5 runs of {preset}")) && text.contains("no violation"));
+    }
+}
+
+#[test]
 fn what_the_simulator_cannot_do_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");

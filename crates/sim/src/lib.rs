@@ -27,3 +27,4 @@ mod sweep;
 
 pub use run::{Options, Outcome, run, run_swarm};
 pub use seeds::{Failure, Totals, run_seeds};
+pub use sweep::{Look, sweep};

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What came of a look at a seed.
-pub(crate) enum Look {
+pub enum Look {
     /// It holds.
     Holds,
     /// It does not hold.
@@ -17,11 +17,7 @@ pub(crate) enum Look {
 /// Has `look` look at every seed, in order but several at a time, until one does not hold or it is
 /// enough. The lowest of those that do not hold, among those that were looked at: these are all
 /// up to some seed, because whoever has begun with one ends with it.
-pub(crate) fn sweep(
-    seeds: Range<u64>,
-    threads: usize,
-    look: impl Fn(u64) -> Look + Sync,
-) -> Option<u64> {
+pub fn sweep(seeds: Range<u64>, threads: usize, look: impl Fn(u64) -> Look + Sync) -> Option<u64> {
     let next = AtomicU64::new(seeds.start);
     let stop = AtomicBool::new(false);
     let failed = Mutex::new(None::<u64>);

@@ -93,6 +93,32 @@ fn nodes_that_follow_different_leaders_at_the_end() {
     assert_eq!(down.evidence, "nodes that follow epoch 1.4: 3");
 }
 
+/// What waited for the common journal comes behind what did not, though it was read before.
+#[test]
+fn what_a_node_tells_in_one_instant_has_no_order_but_is_no_older_than_what_it_told_before() {
+    for (instant, is_broken) in [(true, false), (false, true)] {
+        let mut world = small();
+        let epoch = world.epoch;
+        let followed = || What::Followed { epoch, messages: 0 };
+        let first = world.clocks[&3].clone();
+        world.happen(3, followed());
+        world.happen(3, followed());
+        let [.., one, two] = &mut world.events[..] else { panic!("two events") };
+        std::mem::swap(&mut one.clock, &mut two.clock);
+        if instant {
+            two.time_ns = one.time_ns;
+        }
+        let files = world.finish();
+        let ruling = finding(&files, CLOCKS).ruling;
+        assert_eq!(ruling == judge::Ruling::Fail, is_broken);
+        // One that is older than what was told an instant before stays broken.
+        let mut files = files;
+        let last = files.events.iter_mut().rfind(|event| event.node == NodeId(3)).unwrap();
+        last.clock = Some(clocks::Stamp::Vector(first));
+        assert_eq!(finding(&files, CLOCKS).ruling, judge::Ruling::Fail);
+    }
+}
+
 #[test]
 fn a_clock_that_forgets() {
     let mut world = small();
