@@ -107,7 +107,7 @@ fn test_3_after_a_trade_buyer_and_seller_are_told_and_the_seller_has_80_percent_
         assert!(told > 10 && told <= bought, "{told} of {bought}");
         assert!(lefts.contains(&9) && lefts.contains(&0), "and how much it has left: {lefts:?}");
         let story = (1..=10).map(|node| run.story(&format!("peer-{node}"))).collect::<String>();
-        assert!(story.contains("and earned 720 (720 in all), and has 9 units left"));
+        assert!(story.contains("and earned 720 of it (720 in all), and has 9 units left"));
     });
 }
 
