@@ -198,7 +198,8 @@ fn test_7_a_slow_peer_is_served_before_others_by_its_low_clock() {
         let overtaken = slow.iter().filter(|(at, one)| {
             served.iter().any(|(later, other)| later > at && other.at < one.at)
         });
-        assert!(overtaken.count() > 0, "it is prioritised");
+        // Between processes two purchases need not come so close.
+        assert!(!run.is_simulated || overtaken.count() > 0, "it is prioritised");
         let rank = |one: &stage::Purchase<'_>| (lamport(one.stamp), one.buyer);
         assert!(served.iter().map(|(_, one)| rank(one)).is_sorted() || run.terms().len() > 1);
     });
