@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use clocks::Stamp;
 use machine::NodeId;
+use market::Refusal;
 use view::{Event, What};
 
 use crate::finding::Finding;
@@ -76,12 +77,20 @@ fn check_request(events: &[Event], story: &Story<'_>) -> Result<usize, String> {
     let sold = story.sold.iter().map(|(at, _)| *at);
     let deposited = story.deposited.iter().map(|(at, _)| *at);
     let withdrawn = story.withdrawn.iter().map(|(at, _)| *at);
-    let refused = story.refused.iter().map(|(at, _)| *at);
+    // A copy of a question that comes when its answer was acknowledged long ago is no cause of that.
+    let is_late = |refusal: &Refusal| matches!(refusal, Refusal::AnswerForgotten);
+    let (late, refused): (Vec<_>, Vec<_>) =
+        story.refused.iter().partition(|(_, refusal)| is_late(refusal));
+    for (at, _) in late {
+        step(events, asked, Some(at))?;
+    }
+    let is_answered_once = story.repeated.is_empty() && refused.len() <= 1;
+    let refused = refused.into_iter().map(|(at, _)| at);
     let mut steps = purchase(events, asked, story.sold.first().map(|(at, _)| *at))?;
     for served in sold.chain(deposited).chain(withdrawn).chain(refused) {
         steps += step(events, asked, Some(served))?;
         // The answer to a request that was asked again may have come from another trader.
-        if story.repeated.is_empty() && story.refused.len() <= 1 {
+        if is_answered_once {
             steps += step(events, Some(served), answered)?;
         }
     }

@@ -5,7 +5,9 @@ use machine::{Epoch, NodeId};
 use market::Outcome;
 use view::{Cause, Fault, Stepped, What};
 
-use crate::world::{MS, SECOND, World, assert_broken, at, buy, deposit, finding, is_sold, small};
+use crate::world::{
+    MS, SECOND, World, assert_broken, at, buy, deposit, finding, good, is_sold, small,
+};
 
 const EPOCH: &str = "one leader an epoch";
 const CLOCKS: &str = "clocks respect causality";
@@ -149,6 +151,20 @@ fn two_events_of_one_instant_may_stand_in_either_order() {
     world.events[last - 1].time_ns = world.events[last].time_ns;
     world.events.swap(last - 1, last);
     assert_ne!(world.events[last - 1].clock, world.events[last].clock);
+    assert_eq!(finding(&world.finish(), CLOCKS).ruling, Ruling::Pass);
+}
+
+#[test]
+fn a_late_copy_of_a_question_is_no_cause_of_its_answer() {
+    let mut world = small();
+    let request = world.request(3, buy("fish", 1));
+    world.ask(3, &request);
+    let outcome = world.serve(3, &request);
+    world.answer(3, &request, outcome);
+    // It lay with a node that hung, while another copy was served and its answer acknowledged.
+    let (epoch, id, good) = (world.epoch, request.id, good("fish"));
+    let refusal = market::Refusal::AnswerForgotten;
+    world.happen(4, What::Refused { epoch, request: id, good, refusal });
     assert_eq!(finding(&world.finish(), CLOCKS).ruling, Ruling::Pass);
 }
 
