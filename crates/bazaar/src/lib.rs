@@ -6,6 +6,7 @@ pub mod cli;
 pub mod exit;
 pub mod group;
 pub mod node;
+pub mod overlay;
 pub mod run;
 pub mod scenario;
 pub mod settings;

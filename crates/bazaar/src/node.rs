@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use groupcast::membership::Directory;
+use groupcast::overlay::Overlay;
 use host::{Application, CommonJournal, Control, NodeSettings, Transport};
 use machine::{Incarnation, Instant, NodeId};
 use peer::{Command, Event, Node, Report, What};
 
+use crate::overlay;
 use crate::scenario::{self, Scenario};
 use crate::settings::{self, DIRECTORY};
 
@@ -107,6 +109,10 @@ pub mod places {
     pub fn events(run: &Path, node: NodeId, start: u32) -> PathBuf {
         run.join("processes").join(format!("{}.{start}.jsonl", name(node)))
     }
+    /// Who talks to whom; no such file if all talk to all.
+    pub fn overlay(run: &Path) -> PathBuf {
+        run.join("overlay.json")
+    }
     /// What a process says on standard error.
     pub fn errors(run: &Path, node: NodeId) -> PathBuf {
         run.join("processes").join(format!("{}.stderr", name(node)))
@@ -169,17 +175,18 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
     let bound = host::Node::bind(node_settings)?;
     let address = bound.address().to_string();
     publish(&places::address(&args.run, node), &address)?;
+    let overlay = overlay::read(&args.run)?;
     let machine = if node == DIRECTORY {
         let life = Incarnation(args.origin_ns >> 32);
         Node::Directory(Box::new(Directory::new(scenario.group.expiry, life)))
     } else {
-        settings::peer(&scenario, node, address)
+        settings::peer(&scenario, node, address).on(overlay.clone())
     };
     let place = &args.events;
     let events = File::options().create_new(true).append(true).open(place);
     let events = events.with_context(|| format!("cannot write events to {}", place.display()))?;
     let omits_requests = args.omit_requests;
-    let mut wiring = Wiring { node, events, omits_requests, lines: Vec::new() };
+    let mut wiring = Wiring { node, overlay, events, omits_requests, lines: Vec::new() };
     bound.run(machine, &mut wiring)?;
     let time_ns = host::clock::monotonic_ns().saturating_sub(args.origin_ns);
     wiring.write(&Event { time_ns, node, clock: None, what: What::Stopped });
@@ -194,15 +201,25 @@ fn publish(place: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 /// What stands between the machine and its surroundings: reports become lines of the event file,
-/// and members that join are connected to.
+/// and members that join are connected to, if they are neighbours.
 struct Wiring {
     node: NodeId,
+    /// Who talks to whom; all to all if none.
+    overlay: Option<Overlay>,
     events: File,
     omits_requests: bool,
     lines: Vec<u8>,
 }
 
 impl Wiring {
+    /// Whether there is to be a connection to a member: all dial the directory by themselves, and
+    /// one that the overlay does not have is talked to directly.
+    fn talks_to(&self, member: NodeId) -> bool {
+        let along =
+            |overlay: &Overlay| !overlay.contains(member) || overlay.has_edge(self.node, member);
+        self.node != DIRECTORY && self.overlay.as_ref().is_none_or(along)
+    }
+
     fn write(&mut self, event: &Event) {
         if serde_json::to_writer(&mut self.lines, event).is_ok() {
             self.lines.push(b'\n');
@@ -217,7 +234,7 @@ impl Application for Wiring {
         let Report { at, clock, what } = report;
         if let What::Joined { member, address, .. } = &what
             && *member != self.node
-            && self.node != DIRECTORY
+            && self.talks_to(*member)
         {
             // The address came from that member; one that is none leads nowhere, and is on record.
             let _ = control.connect(*member, address);

@@ -16,6 +16,7 @@ use view::{Event, Facts, Summary, history};
 
 use super::journal::market;
 use crate::node::places;
+use crate::overlay;
 use crate::scenario::Scenario;
 use crate::settings::{DIRECTORY, roles};
 
@@ -44,7 +45,7 @@ pub(super) fn finish(
         let place = directory.join(format!("{name}.txt"));
         fs::write(&place, text).with_context(|| format!("cannot write {}", place.display()))?;
     }
-    let topology = topology(scenario, &events)?;
+    let topology = topology(scenario, directory, &events)?;
     let text = serde_json::to_string_pretty(&topology)?;
     fs::write(directory.join("topology.json"), text).context("cannot write topology.json")?;
     fs::write(directory.join("topology.svg"), topology.svg())
@@ -107,8 +108,8 @@ fn write_lines(place: &Path, events: &[Event]) -> anyhow::Result<()> {
     written.with_context(|| format!("cannot write {}", place.display()))
 }
 
-/// Who is there and who talks to whom: all peers to all, and the directory to everybody.
-fn topology(scenario: &Scenario, events: &[Event]) -> anyhow::Result<Topology> {
+/// Who is there and who talks to whom; the directory talks to everybody.
+fn topology(scenario: &Scenario, directory: &Path, events: &[Event]) -> anyhow::Result<Topology> {
     let (mut addresses, mut leader) = (BTreeMap::new(), None);
     for event in events {
         match &event.what {
@@ -133,7 +134,10 @@ fn topology(scenario: &Scenario, events: &[Event]) -> anyhow::Result<Topology> {
             leads: leader == Some(id),
         }
     };
-    let peers = (1..=scenario.run.peers).map(NodeId).collect();
-    let overlay = Overlay::mesh(&peers).context("cannot draw the topology")?;
-    Ok(Topology { overlay, nodes: (0..=scenario.run.peers).map(NodeId).map(node).collect() })
+    let peers = &overlay::first_peers(scenario) | &overlay::joiners(scenario);
+    let overlay = match overlay::read(directory)? {
+        Some(overlay) => overlay,
+        None => Overlay::mesh(&peers).context("cannot draw the topology")?,
+    };
+    Ok(Topology { overlay, nodes: [DIRECTORY].into_iter().chain(peers).map(node).collect() })
 }

@@ -19,6 +19,7 @@ use super::tails::Tail;
 use super::venue::Venue;
 use super::watch::Watch;
 use crate::node::{places, words};
+use crate::overlay;
 use crate::scenario::Scenario;
 use crate::settings::DIRECTORY;
 
@@ -68,6 +69,7 @@ impl Processes {
     ) -> anyhow::Result<Self> {
         let cannot = || format!("cannot write to the run directory {}", directory.display());
         fs::write(directory.join("scenario.toml"), scenario.to_toml()).with_context(cannot)?;
+        overlay::prepare(scenario, directory)?;
         fs::create_dir_all(directory.join("processes")).with_context(cannot)?;
         fs::create_dir_all(places::market(directory)).with_context(cannot)?;
         let mut processes = Self {

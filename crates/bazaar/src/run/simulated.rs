@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use groupcast::membership::Directory;
+use groupcast::overlay::Overlay;
 use machine::{Epoch, Incarnation, Instant, NodeId, Random};
 use peer::{Command, Node, Record, Report, Snapshot};
 use sim::engine::{Links, Network, Observer, World};
@@ -21,6 +22,7 @@ use super::links::Links as LinkFaults;
 use super::venue::Venue;
 use super::watch::Watch;
 use crate::node::places;
+use crate::overlay;
 use crate::scenario::{Durability, Handover, Scenario, Transport};
 use crate::settings::{self, DIRECTORY, JOINERS_MAX};
 
@@ -43,6 +45,8 @@ const ORIGIN_UNIX_NS: u64 = 1_732_147_200_000_000_000;
 /// A simulated directory and peers.
 pub struct Simulated {
     scenario: Scenario,
+    /// Who talks to whom; all to all if none.
+    overlay: Option<Overlay>,
     directory: PathBuf,
     world: World<Node>,
     told: Told,
@@ -84,6 +88,7 @@ impl Simulated {
     pub fn start(scenario: &Scenario, directory: &Path) -> anyhow::Result<Self> {
         let cannot = || format!("cannot write to the run directory {}", directory.display());
         fs::write(directory.join("scenario.toml"), scenario.to_toml()).with_context(cannot)?;
+        let overlay = overlay::prepare(scenario, directory)?;
         let mut network = Network::new(LOOPBACK, Random::fork(scenario.seed, 2));
         if scenario.run.transport == Transport::Tcp {
             network.keep_order();
@@ -95,6 +100,7 @@ impl Simulated {
         let nodes = scenario.run.peers + JOINERS_MAX + 1;
         let mut simulated = Self {
             scenario: scenario.clone(),
+            overlay,
             directory: directory.to_owned(),
             world: World::new(scenario.seed, nodes as usize, network, commit_max),
             told: Told::default(),
@@ -113,7 +119,7 @@ impl Simulated {
             Node::Directory(Box::new(directory))
         } else {
             let address = format!("simulated:{node}");
-            settings::peer(&self.scenario, node, address)
+            settings::peer(&self.scenario, node, address).on(self.overlay.clone())
         };
         self.world.start(node, machine, &mut self.told);
     }

@@ -1,6 +1,7 @@
 //! What no single key can tell: whether the keys of a scenario fit one another.
 
 mod faults;
+mod overlay;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,6 +20,7 @@ use super::tree::Node;
 use super::value::{Between, FirstTrader};
 use super::{Group, Roles, Run, Scenario};
 use faults::last_peer;
+pub(super) use overlay::overlay_file;
 
 /// Most goods of one market: a table of them fits on a screen or two.
 const GOODS_MAX: usize = 100;
@@ -42,6 +44,7 @@ pub(super) fn check(scenario: &Scenario, tree: &Node) -> Problems {
     checker.goods(&scenario.trade.goods);
     checker.trading(scenario);
     checker.group(&scenario.group);
+    checker.overlay(scenario);
     checker.problems
 }
 

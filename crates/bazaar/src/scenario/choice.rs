@@ -11,6 +11,18 @@ choices! {
         Udp = "udp",
     }
 
+    /// Who talks to whom.
+    pub enum OverlayForm {
+        /// All to all.
+        Mesh = "mesh",
+        /// Each to the next lower and the next higher number, in a circle.
+        Ring = "ring",
+        /// Each to at most three others, by chance.
+        Random = "random",
+        /// As a file says.
+        File = "file",
+    }
+
     /// What the peers are that are neither counted as buyers nor as sellers.
     pub enum OtherRoles {
         /// Buyers and sellers at once.

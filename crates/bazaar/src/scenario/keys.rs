@@ -11,8 +11,8 @@ use market::Good;
 use market::limits::{BASIS_POINTS_ALL, QUANTITY_MAX};
 
 use super::choice::{
-    Deal, Durability, Fence, Handover, Initiator, Order, OtherRoles, ReturnAs, SellerChoice,
-    Service, Transport,
+    Deal, Durability, Fence, Handover, Initiator, Order, OtherRoles, OverlayForm, ReturnAs,
+    SellerChoice, Service, Transport,
 };
 use super::setting::tables;
 use super::value::{Between, FirstTrader, Probability};
@@ -198,6 +198,16 @@ tables! {
         /// The time without an announcement after which the directory strikes a peer off.
         #[within(PERIOD, PERIOD_WHY)]
         pub expiry: Duration,
+    }
+
+    /// Who talks to whom. Messages to others go by way of these.
+    pub struct Overlay {
+        /// A "mesh": all to all; a "ring"; a "random" connected graph in which each peer talks to
+        /// at most three others; or as in a "file". All talk to the directory.
+        pub form: OverlayForm,
+        /// The file with the overlay, as JSON: { "kind": "edges", "nodes": [1, 2, 3], "edges":
+        /// [[1, 2], [2, 3]] }; empty for the other forms.
+        pub file: String,
     }
 
     /// How the market outlives its traders.

@@ -41,12 +41,12 @@ mod tests;
 use std::path::Path;
 
 pub use choice::{
-    Deal, Durability, Fence, Handover, Initiator, Order, OtherRoles, ReturnAs, SellerChoice,
-    Service, Transport,
+    Deal, Durability, Fence, Handover, Initiator, Order, OtherRoles, OverlayForm, ReturnAs,
+    SellerChoice, Service, Transport,
 };
 pub use duration::{DurationText, WrongDuration};
 pub use fault::{Action, Fault};
-pub use keys::{Buyer, Group, Journal, Limits, Roles, Run, Seller, Trade, Trader};
+pub use keys::{Buyer, Group, Journal, Limits, Overlay, Roles, Run, Seller, Trade, Trader};
 pub use problem::{Problem, ScenarioError};
 pub use suggest::suggest;
 pub use tree::Place;
@@ -84,6 +84,8 @@ tables! {
         pub trader: Trader,
         /// How peers watch each other and elect.
         pub group: Group,
+        /// Who talks to whom. Messages to others go by way of these.
+        pub overlay: Overlay,
         /// How the market outlives its traders.
         pub journal: Journal,
         /// What is refused so that nothing grows without bound.
@@ -109,11 +111,12 @@ impl Scenario {
         Self::resolve_layers(preset, file, sets).map(|(scenario, _)| scenario)
     }
 
-    /// Reads a scenario that is about to be run: its addresses must be free to be listened on now.
+    /// Reads a scenario that is about to be run: its addresses must be free to be listened on now,
+    /// and the file that it names must hold an overlay.
     ///
     /// # Errors
-    /// As [`Scenario::resolve`]; also if a port is in use, or the host is no address of this
-    /// machine. Nothing is left open.
+    /// As [`Scenario::resolve`]; also if a port is in use, the host is no address of this machine,
+    /// or the file is none of its peers' overlay. Nothing is left open.
     pub fn resolve_to_run(
         preset: &str,
         file: Option<&Path>,
@@ -121,7 +124,8 @@ impl Scenario {
     ) -> Result<Self, ScenarioError> {
         let file = file.map(layers::read_file).transpose()?;
         let (scenario, tree) = Self::resolve_layers(preset, file, sets)?;
-        ports::check(&scenario.run).map_err(|problem| {
+        let sound = ports::check(&scenario.run).and_then(|()| check::overlay_file(&scenario));
+        sound.map_err(|problem| {
             let place = tree.find(&problem.key).map(|node| node.place.clone());
             Problem { place, ..problem }
         })?;

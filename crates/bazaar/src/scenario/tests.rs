@@ -198,6 +198,19 @@ fn a_port_in_use_is_found() {
 }
 
 #[test]
+fn a_file_that_holds_no_overlay_of_the_peers_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("edges.json");
+    let sets = ["overlay.form=file".to_owned(), format!("overlay.file='{}'", file.display())];
+    let said = || Scenario::resolve_to_run("market", None, &sets).unwrap_err().to_string();
+    assert!(said().contains("No such file"), "{}", said());
+    std::fs::write(&file, r#"{"kind":"edges","nodes":[1,2],"edges":[[1,2]]}"#).unwrap();
+    let wrong = said();
+    assert!(wrong.contains("--set: overlay.file = "), "{wrong}");
+    assert!(wrong.contains("this is no overlay of the peers: peer 3 is not one"), "{wrong}");
+}
+
+#[test]
 fn a_text_of_thousands_of_mistakes_is_answered_with_a_few() {
     let text: String = (0..50_000).map(|n| format!("a{n} = 1\n")).collect();
     assert_eq!(problems(&text, &[]).len(), 50);

@@ -12,8 +12,10 @@
 //! | [`trader`] | the market's kernel at the peer that leads, and the right to use it |
 //! | [`replicated`] | a peer whose market is held by a majority, instead of a common place |
 //! | [`Peer`] | the stack: membership, leadership, client, buyer, seller, trader |
+//! | [`Node`] | any process: a peer, a peer on an overlay, or the directory |
 //! | [`event`] | what a peer tells: the record of a run |
 
+mod any_peer;
 mod asking;
 pub mod buyer;
 pub mod client;
@@ -36,9 +38,12 @@ mod serving;
 mod settings;
 pub mod trader;
 
+pub use any_peer::AnyPeer;
 pub use event::{Event, What};
 pub use link_fault::LinkFault;
-pub use message::{Body, LOTS_TOLD_MAX, Message, Own, Record, Sale, Snapshot, Standing, Trade};
+pub use message::{
+    Body, LOTS_TOLD_MAX, Message, Own, Packet, Record, Sale, Snapshot, Standing, Trade,
+};
 pub use node::{Alarm, Node};
 pub use peer::{Command, Peer, Report};
 #[cfg(feature = "planted")]

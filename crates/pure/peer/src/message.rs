@@ -2,7 +2,7 @@
 
 use clocks::{Stamp, VectorClock};
 use groupcast::fence::majority::Promised;
-use groupcast::{leadership, log, membership};
+use groupcast::{leadership, log, membership, overlay};
 use machine::{Epoch, Incarnation};
 use market::{Command, Entry, Good, Kernel, LotId, Money, Outcome, Request, RequestId};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,63 @@ pub enum Message {
     Trade(Trade),
     /// Between those that hold the market, where it is replicated.
     Log(log::Message<Entry>),
+}
+
+/// Process to process: what peers say, as it is or on its way along an overlay. What goes as it is
+/// is written as a [`Message`] is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Packet {
+    /// [`Message::Membership`].
+    Membership(membership::Message),
+    /// [`Message::Leadership`].
+    Leadership(leadership::Message),
+    /// [`Message::Trade`].
+    Trade(Trade),
+    /// [`Message::Log`].
+    Log(log::Message<Entry>),
+    /// Between neighbours on an overlay. It holds no packet again, so none is nested without bound.
+    Overlay(Box<overlay::Message<Message>>),
+}
+
+impl From<Message> for Packet {
+    fn from(message: Message) -> Self {
+        match message {
+            Message::Membership(body) => Self::Membership(body),
+            Message::Leadership(body) => Self::Leadership(body),
+            Message::Trade(body) => Self::Trade(body),
+            Message::Log(body) => Self::Log(body),
+        }
+    }
+}
+
+impl From<overlay::Message<Message>> for Packet {
+    fn from(message: overlay::Message<Message>) -> Self {
+        match message {
+            overlay::Message::Direct(message) => message.into(),
+            along => Self::Overlay(Box::new(along)),
+        }
+    }
+}
+
+impl Packet {
+    /// What a peer says, unless it is on its way along an overlay.
+    pub(crate) fn message(self) -> Option<Message> {
+        match self {
+            Self::Membership(body) => Some(Message::Membership(body)),
+            Self::Leadership(body) => Some(Message::Leadership(body)),
+            Self::Trade(body) => Some(Message::Trade(body)),
+            Self::Log(body) => Some(Message::Log(body)),
+            Self::Overlay(_) => None,
+        }
+    }
+
+    /// The same as a node on an overlay is told.
+    pub(crate) fn along(self) -> Option<overlay::Message<Message>> {
+        match self {
+            Self::Overlay(along) => Some(*along),
+            direct => direct.message().map(overlay::Message::Direct),
+        }
+    }
 }
 
 /// A message of the market.

@@ -1,12 +1,18 @@
 //! Any process of a market: a peer, or the directory that introduces peers to each other. Hosts
 //! and simulators run this one machine.
+//!
+//! A peer talks to all others, or along the edges of an overlay only. The peer itself is the same,
+//! and so is the directory: it is no node of the overlay, all talk to it directly, and it hears
+//! nothing of routes.
 
 use groupcast::log::Log;
 use groupcast::membership::{self, Directory};
+use groupcast::overlay::{self, Overlay, Routed};
 use machine::{Context, Holds, Incarnation, Input, Machine, Never};
 
+use crate::any_peer::AnyPeer;
 use crate::event::What;
-use crate::message::{Message, Record, Snapshot};
+use crate::message::{Message, Packet, Record, Snapshot};
 use crate::peer::{Alarm as PeerAlarm, Command, Peer, Report};
 use crate::replicated::{Replica, Replicated};
 
@@ -17,6 +23,8 @@ pub enum Node {
     Peer(Box<Peer>),
     /// The same, and holds the market together with the others.
     Replicated(Box<Replicated>),
+    /// Either of these, and talks to its neighbours on an overlay only.
+    Routed(Box<Routed<AnyPeer>>),
     /// Introduces peers to each other.
     Directory(Box<Directory>),
 }
@@ -26,16 +34,36 @@ pub enum Node {
 pub enum Alarm {
     /// A peer's.
     Peer(PeerAlarm),
+    /// A peer's on an overlay.
+    Routed(overlay::Alarm<PeerAlarm>),
     /// A directory's.
     Directory(membership::Expire),
 }
 
 impl Node {
+    /// The same peer on an overlay, if there is one: it talks to its neighbours only.
+    ///
+    /// A neighbour is taken for gone after half of the limit of heartbeats, so that ways lead around
+    /// one that hangs before those beyond it miss their leader's.
+    #[must_use]
+    pub fn on(self, overlay: Option<Overlay>) -> Self {
+        let (peer, overlay) = match (self, overlay) {
+            (Self::Peer(peer), Some(overlay)) => (AnyPeer::Plain(peer), overlay),
+            (Self::Replicated(peer), Some(overlay)) => (AnyPeer::Replicated(peer), overlay),
+            (node, _) => return node,
+        };
+        let settings = &peer.peer().settings.leadership;
+        let (period, limit) = (settings.heartbeat_period / 2, settings.heartbeat_limit / 2);
+        let routed = Routed::new(settings.me, overlay, peer).watching(period, limit);
+        Self::Routed(Box::new(routed))
+    }
+
     /// The peer that this is, if it is one.
     pub fn peer(&self) -> Option<&Peer> {
         match self {
             Self::Peer(peer) => Some(peer),
             Self::Replicated(replicated) => Some(replicated.peer()),
+            Self::Routed(routed) => Some(routed.inner().peer()),
             Self::Directory(_) => None,
         }
     }
@@ -44,6 +72,7 @@ impl Node {
     pub fn log(&self) -> Option<&Log<Replica>> {
         match self {
             Self::Replicated(replicated) => Some(replicated.log()),
+            Self::Routed(routed) => routed.inner().log(),
             Self::Peer(_) | Self::Directory(_) => None,
         }
     }
@@ -51,7 +80,7 @@ impl Node {
 
 fn run_directory(directory: &mut Directory, input: Input<Node>, cx: &mut Context<'_, Node>) {
     let input = match input {
-        Input::Message { from, body: Message::Membership(body) } => Input::Message { from, body },
+        Input::Message { from, body: Packet::Membership(body) } => Input::Message { from, body },
         Input::Alarm(Alarm::Directory(alarm)) => Input::Alarm(alarm),
         Input::Start => {
             let what = What::Started { incarnation: Incarnation(1), role: "directory".into() };
@@ -75,18 +104,16 @@ fn run_directory(directory: &mut Directory, input: Input<Node>, cx: &mut Context
     }
 }
 
-/// A peer's input, or that of a peer whose market is replicated: they have all types in common.
-fn run_peer<P>(peer: &mut P, input: Input<Node>, cx: &mut Context<'_, Node>)
-where
-    P: Machine<
-            Message = Message,
-            Command = Command,
-            Report = Report,
-            Record = Record,
-            Snapshot = Snapshot,
-            Alarm = PeerAlarm,
-        >,
-    Node: Holds<P>,
+/// Lets what runs a peer handle an input: its message and its alarm, if they are for it.
+fn run_peer<M>(
+    machine: &mut M,
+    input: Input<Node>,
+    message: impl Fn(Packet) -> Option<M::Message>,
+    alarm: impl Fn(Alarm) -> Option<M::Alarm>,
+    cx: &mut Context<'_, Node>,
+) where
+    M: Machine<Command = Command, Report = Report, Record = Record, Snapshot = Snapshot>,
+    Node: Holds<M>,
 {
     let input = match input {
         Input::Restore { journal, snapshot } => Input::Restore { journal, snapshot },
@@ -95,17 +122,36 @@ where
         Input::Claimed(epoch) => Input::Claimed(epoch),
         Input::Refused(epoch) => Input::Refused(epoch),
         Input::Command(command) => Input::Command(command),
-        Input::Message { from, body } => Input::Message { from, body },
+        Input::Message { from, body } => match message(body) {
+            Some(body) => Input::Message { from, body },
+            None => return,
+        },
         Input::Opened(node) => Input::Opened(node),
         Input::Closed(node) => Input::Closed(node),
-        Input::Alarm(Alarm::Peer(alarm)) => Input::Alarm(alarm),
-        Input::Alarm(Alarm::Directory(_)) => return,
+        Input::Alarm(name) => match alarm(name) {
+            Some(name) => Input::Alarm(name),
+            None => return,
+        },
     };
-    cx.relay(peer, input);
+    cx.relay(machine, input);
+}
+
+fn peer_alarm(alarm: Alarm) -> Option<PeerAlarm> {
+    match alarm {
+        Alarm::Peer(alarm) => Some(alarm),
+        Alarm::Routed(_) | Alarm::Directory(_) => None,
+    }
+}
+
+fn routed_alarm(alarm: Alarm) -> Option<overlay::Alarm<PeerAlarm>> {
+    match alarm {
+        Alarm::Routed(alarm) => Some(alarm),
+        Alarm::Peer(_) | Alarm::Directory(_) => None,
+    }
 }
 
 impl Machine for Node {
-    type Message = Message;
+    type Message = Packet;
     type Command = Command;
     type Report = Report;
     type Record = Record;
@@ -114,8 +160,13 @@ impl Machine for Node {
 
     fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
         match self {
-            Self::Peer(peer) => run_peer(&mut **peer, input, cx),
-            Self::Replicated(replicated) => run_peer(&mut **replicated, input, cx),
+            Self::Peer(peer) => run_peer(&mut **peer, input, Packet::message, peer_alarm, cx),
+            Self::Replicated(replicated) => {
+                run_peer(&mut **replicated, input, Packet::message, peer_alarm, cx);
+            }
+            Self::Routed(routed) => {
+                run_peer(&mut **routed, input, Packet::along, routed_alarm, cx);
+            }
             Self::Directory(directory) => run_directory(directory, input, cx),
         }
     }
@@ -124,6 +175,7 @@ impl Machine for Node {
         match self {
             Self::Peer(peer) => peer.check(),
             Self::Replicated(replicated) => replicated.check(),
+            Self::Routed(routed) => routed.check(),
             Self::Directory(directory) => directory.check(),
         }
     }
@@ -133,8 +185,8 @@ impl Machine for Node {
 macro_rules! holds_peer {
     ($peer:ty) => {
         impl Holds<$peer> for Node {
-            fn message(inner: Message) -> Message {
-                inner
+            fn message(inner: Message) -> Packet {
+                inner.into()
             }
             fn record(inner: Record) -> Record {
                 inner
@@ -151,9 +203,24 @@ macro_rules! holds_peer {
 holds_peer!(Peer);
 holds_peer!(Replicated);
 
+impl Holds<Routed<AnyPeer>> for Node {
+    fn message(inner: overlay::Message<Message>) -> Packet {
+        inner.into()
+    }
+    fn record(inner: Record) -> Record {
+        inner
+    }
+    fn snapshot(inner: Snapshot) -> Snapshot {
+        inner
+    }
+    fn alarm(inner: overlay::Alarm<PeerAlarm>) -> Alarm {
+        Alarm::Routed(inner)
+    }
+}
+
 impl Holds<Directory> for Node {
-    fn message(inner: membership::Message) -> Message {
-        Message::Membership(inner)
+    fn message(inner: membership::Message) -> Packet {
+        Packet::Membership(inner)
     }
     fn record(inner: Never) -> Record {
         match inner {}

@@ -6,6 +6,7 @@ use std::time::Duration;
 use machine::NodeId;
 
 use super::Checker;
+use crate::overlay;
 use crate::scenario::choice::Transport;
 use crate::scenario::duration::DurationText;
 use crate::scenario::fault::{Action, Fault};
@@ -18,19 +19,9 @@ use crate::settings::JOINERS_MAX;
 /// would need a lot of memory for.
 const DELAY: RangeInclusive<Duration> = Duration::from_micros(1)..=Duration::from_secs(60);
 
-/// Whether a node joins a run.
-fn joins(scenario: &Scenario, node: NodeId) -> bool {
-    joiners(scenario).any(|joiner| joiner == node)
-}
-
-fn joiners(scenario: &Scenario) -> impl Iterator<Item = NodeId> {
-    let joins = scenario.fault.iter().filter(|fault| fault.action == Action::Join);
-    joins.filter_map(|fault| fault.target.as_ref()).flat_map(Target::named).copied()
-}
-
 /// The highest peer that there is in a run, or that joins it.
 pub(super) fn last_peer(scenario: &Scenario) -> u32 {
-    joiners(scenario).fold(scenario.run.peers, |last, node| last.max(node.0))
+    overlay::joiners(scenario).iter().fold(scenario.run.peers, |last, node| last.max(node.0))
 }
 
 /// Whether a fault is one of links, not of a process.
@@ -104,7 +95,7 @@ impl Checker<'_> {
         for &node in target.named() {
             match fault.action {
                 Action::Join => self.joiner(&who, node, &scenario.run),
-                _ if joins(scenario, node) => {}
+                _ if overlay::joiners(scenario).contains(&node) => {}
                 _ => self.node(&who, node, &scenario.run),
             }
         }
@@ -157,7 +148,7 @@ impl Checker<'_> {
             _ => {}
         }
         if let (Action::Delay, Some(to)) = (action, to)
-            && !joins(scenario, *to)
+            && !overlay::joiners(scenario).contains(to)
         {
             self.node(&key("to"), *to, &scenario.run);
         }
