@@ -83,7 +83,8 @@ fn planted(text: &str) -> Result<peer::Planted, String> {
         "no-fence" => Ok(peer::Planted::NoFence),
         "unjournaled-sale" => Ok(peer::Planted::UnjournaledSale),
         "forgetful-sessions" => Ok(peer::Planted::ForgetfulSessions),
-        _ => Err("no-fence, unjournaled-sale or forgetful-sessions".into()),
+        "amnesia" => Ok(peer::Planted::Amnesia),
+        _ => Err("no-fence, unjournaled-sale, forgetful-sessions or amnesia".into()),
     }
 }
 
@@ -180,11 +181,10 @@ fn groups(args: &SimArgs) -> ExitCode {
 
 fn markets(args: &SimArgs) -> ExitCode {
     let options = Options {
-        in_order: false,
         peers: args.peers,
-        trace: false,
         #[cfg(feature = "planted")]
         planted: args.plant,
+        ..Options::default()
     };
     if args.trace {
         return trace(args, &options);
@@ -209,6 +209,7 @@ fn market_again(args: &SimArgs) -> String {
         Some(peer::Planted::NoFence) => " --plant no-fence",
         Some(peer::Planted::UnjournaledSale) => " --plant unjournaled-sale",
         Some(peer::Planted::ForgetfulSessions) => " --plant forgetful-sessions",
+        Some(peer::Planted::Amnesia) => " --plant amnesia",
         None => "",
     };
     #[cfg(not(feature = "planted"))]
@@ -257,6 +258,7 @@ fn describe(totals: &Totals, seconds: f64, threads: usize) -> String {
         (totals.repeated, "answers given again".into()),
         (totals.in_doubt, "requests whose client never learns".into()),
         (totals.elections, "elections".into()),
+        (totals.on_overlay, "worlds whose peers talk along an overlay".into()),
         (totals.messages[0], "messages delivered".into()),
         (totals.messages[1], "messages lost".into()),
         (totals.messages[2], "messages doubled".into()),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use groupcast::membership::Directory;
+use groupcast::overlay::Overlay;
 use machine::{Incarnation, Instant, Machine, NodeId, Random};
 use peer::{MessageLimits, Node, Peer, Replicated};
 
@@ -31,7 +32,10 @@ pub(crate) struct MarketWorld {
 impl MarketWorld {
     pub fn new(swarm: Swarm, options: &Options) -> Self {
         let seed = swarm.seed;
-        let network = Network::new(swarm.links, Random::fork(seed, 2));
+        let mut network = Network::new(swarm.links, Random::fork(seed, 2));
+        if let Some(overlay) = &swarm.overlay {
+            network.keep_to(overlay.clone());
+        }
         let nodes = (options.peers + JOINERS) as usize + 1;
         let mut world = World::new(seed, nodes, network, swarm.disk_max);
         if options.trace {
@@ -67,7 +71,7 @@ impl MarketWorld {
             let directory = Directory::new(Duration::from_secs(5), Incarnation(1));
             Node::Directory(Box::new(directory))
         } else {
-            self.peer(node)
+            self.peer(node).on(self.overlay())
         };
         let (snapshot, records) = self.world.own_journal(node);
         let settled = Settled::read(snapshot, records);
@@ -95,6 +99,15 @@ impl MarketWorld {
             }
             Node::Peer(Box::new(peer))
         }
+    }
+
+    /// The overlay that peers are told of.
+    fn overlay(&self) -> Option<Overlay> {
+        #[cfg(feature = "planted")]
+        if self.options.past_overlay {
+            return None;
+        }
+        self.swarm.overlay.clone()
     }
 
     pub fn safety_phase(&mut self) {
@@ -132,6 +145,10 @@ impl MarketWorld {
                 self.watch.hold("each machine's own", now, machine.check());
             }
             self.watch.after_step(now, self.world.common().chain());
+            let stray = self.world.network.stray;
+            let stray =
+                stray.map(|(from, to)| format!("{from} sent to {to}, and there is no edge"));
+            self.watch.hold("messages cross edges only", now, stray.map_or(Ok(()), Err));
             self.watch_promise(node);
             if self.watch.left.remove(&node) {
                 self.watch.has_left(now, peer::party(node), takes_back(node, &self.swarm));

@@ -23,6 +23,9 @@ pub struct Options {
     /// A bug to be found.
     #[cfg(feature = "planted")]
     pub planted: Option<peer::Planted>,
+    /// Another one: peers talk to all, though their world has an overlay.
+    #[cfg(feature = "planted")]
+    pub past_overlay: bool,
 }
 
 impl Default for Options {
@@ -33,6 +36,8 @@ impl Default for Options {
             in_order: false,
             #[cfg(feature = "planted")]
             planted: None,
+            #[cfg(feature = "planted")]
+            past_overlay: false,
         }
     }
 }
@@ -44,6 +49,8 @@ pub struct Outcome {
     pub seed: u64,
     /// What the world contained.
     pub contents: Contents,
+    /// Whether peers talked along an overlay.
+    pub on_overlay: bool,
     /// Virtual time from beginning to end.
     pub virtual_time: Duration,
     /// Faults that came, by kind.
@@ -70,10 +77,11 @@ pub fn run_swarm(swarm: Swarm, options: &Options) -> Outcome {
         market.heal();
         liveness::phase(&mut market);
     }
-    let MarketWorld { world, watch, faults, .. } = market;
+    let MarketWorld { world, watch, faults, swarm, .. } = market;
     Outcome {
         seed,
         contents: watch.contents.clone(),
+        on_overlay: swarm.overlay.is_some(),
         virtual_time: world.now().since(Instant::ZERO),
         faults,
         messages: [world.delivered, world.network.lost, world.network.duplicated],

@@ -13,6 +13,8 @@ use crate::sweep::{Look, sweep};
 pub struct Totals {
     /// Worlds.
     pub worlds: u64,
+    /// Those whose peers talked along an overlay.
+    pub on_overlay: u64,
     /// Virtual time.
     pub virtual_time: Duration,
     /// Buys answered with a sale, and the fewest in a world.
@@ -54,6 +56,7 @@ impl Totals {
             }
         }
         self.worlds += 1;
+        self.on_overlay += u64::from(outcome.on_overlay);
         self.virtual_time += outcome.virtual_time;
         self.sold += outcome.contents.sold;
         self.refused += outcome.contents.refused;

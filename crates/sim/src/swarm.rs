@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use groupcast::leadership::Bar;
+use groupcast::overlay::Overlay;
 use machine::{Instant, NodeId, Random};
 use peer::{Form, OrderPolicy};
 
@@ -111,6 +112,8 @@ pub struct Swarm {
     pub one_stock: bool,
     /// Whether the market is held by a majority, instead of the common journal.
     pub replicated: bool,
+    /// Who talks to whom; all to all if none.
+    pub overlay: Option<Overlay>,
 }
 
 /// The fewest faults of a world.
@@ -171,6 +174,7 @@ impl Swarm {
             one_stock: random.chance(0.2) && !is_stable,
             bar: bar(&mut Random::fork(seed, BARS)),
             replicated: Random::fork(seed, HANDOVERS).chance(0.3),
+            overlay: overlay(peers, &mut Random::fork(seed, OVERLAYS)),
         }
     }
 }
@@ -201,6 +205,21 @@ fn order(random: &mut Random, orders: &mut Random) -> OrderPolicy {
         2 => OrderPolicy::Vector(Form::Stable),
         _ => OrderPolicy::Arrival,
     }
+}
+
+/// The stream of chance from which the overlay is drawn.
+const OVERLAYS: u64 = 23;
+
+/// Most worlds are a mesh. On a ring there is no place for those who join: they talk to all.
+fn overlay(peers: u32, random: &mut Random) -> Option<Overlay> {
+    let first = (1..=peers).map(NodeId).collect();
+    let later = (1..=JOINERS).map(|more| NodeId(peers + more)).collect();
+    let overlay = match random.below(8) {
+        0 => Overlay::ring(&first),
+        1 | 2 => Overlay::degree_three_joined_by(&first, &later, random),
+        _ => return None,
+    };
+    Some(overlay.expect("a world has some peers, and far fewer than an overlay takes"))
 }
 
 fn draw(kind: u64, peers: u32, random: &mut Random) -> Fault {

@@ -9,11 +9,14 @@ use peer::Planted;
 use sim::{Options, run_seeds};
 
 fn found(bug: Planted) -> String {
-    let options = Options { planted: Some(bug), ..Options::default() };
+    found_with(&format!("{bug:?}"), Options { planted: Some(bug), ..Options::default() })
+}
+
+fn found_with(bug: &str, options: Options) -> String {
     let (totals, failure) = run_seeds(0..1000, 2, &options, |_| ControlFlow::Continue(()));
     let violation = failure.and_then(|failure| failure.outcome.violation);
-    let violation = violation.unwrap_or_else(|| panic!("{bug:?} was not found in 1000 seeds"));
-    println!("{bug:?} was found after {} worlds: {}", totals.worlds, violation.evidence);
+    let violation = violation.unwrap_or_else(|| panic!("{bug} was not found in 1000 seeds"));
+    println!("{bug} was found after {} worlds: {}", totals.worlds, violation.evidence);
     violation.invariant.to_owned()
 }
 
@@ -25,6 +28,12 @@ fn two_leaders_without_the_fence_are_found() {
 #[test]
 fn a_confirmed_sale_that_was_not_journaled_is_found() {
     assert_eq!(found(Planted::UnjournaledSale), "every confirmed answer survives");
+}
+
+#[test]
+fn a_peer_that_talks_past_its_overlay_is_found() {
+    let options = Options { past_overlay: true, ..Options::default() };
+    assert_eq!(found_with("talk past the overlay", options), "messages cross edges only");
 }
 
 #[test]

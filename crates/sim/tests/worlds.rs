@@ -49,6 +49,7 @@ fn no_world_of_a_fixed_set_breaks_and_each_is_worth_its_time() {
     assert!(totals.sold_min.unwrap() >= 500, "{totals:?}");
     assert!(totals.faults_min.unwrap() >= 3, "{totals:?}");
     assert_eq!(totals.faults.len(), 11, "every kind of fault came: {totals:?}");
+    assert!(totals.on_overlay > 300, "peers talked along overlays: {totals:?}");
     assert!(totals.left > 0, "peers left in good order: {totals:?}");
     assert!(totals.repeated > 0 && totals.in_doubt > 0, "rare things happened: {totals:?}");
 }

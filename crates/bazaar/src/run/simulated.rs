@@ -93,6 +93,9 @@ impl Simulated {
         if scenario.run.transport == Transport::Tcp {
             network.keep_order();
         }
+        if let Some(overlay) = &overlay {
+            network.keep_to(overlay.clone());
+        }
         let commit_max = match scenario.journal.durability {
             Durability::Disk => COMMIT_MAX[0],
             Durability::Memory => COMMIT_MAX[1],

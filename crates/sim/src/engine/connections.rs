@@ -34,7 +34,8 @@ impl<M: Machine> World<M> {
     }
 
     fn is_open(&self, a: NodeId, b: NodeId) -> bool {
-        self.network.is_open(a, b) && self.network.is_open(b, a)
+        let has_way = self.network.has_way(a, b);
+        has_way && self.network.is_open(a, b) && self.network.is_open(b, a)
     }
 
     /// Where the way is open again: nodes find each other, and find out who is gone.

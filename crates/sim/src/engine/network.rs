@@ -1,9 +1,11 @@
 //! The network: delay, loss, duplication, partitions both ways and one way. Each message is delayed
-//! on its own, so they overtake each other, unless the network [keeps order](Network::keep_order).
+//! on its own, so they overtake each other, unless the network [keeps order](Network::keep_order). On
+//! an [overlay](Network::keep_to) there are ways along its edges only.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use groupcast::overlay::Overlay;
 use machine::{Instant, NodeId, Random};
 
 /// How the links of a world behave.
@@ -35,6 +37,9 @@ pub struct Network {
     lateness: BTreeMap<(NodeId, NodeId), Duration>,
     /// When the last message on each way arrives, where none may overtake another.
     arrivals: Option<BTreeMap<(NodeId, NodeId), Instant>>,
+    overlay: Option<Overlay>,
+    /// The first message that was sent where the overlay has no edge: from whom, to whom.
+    pub stray: Option<(NodeId, NodeId)>,
     /// Messages lost by chance or at a cut.
     pub lost: u64,
     /// Messages that arrived twice.
@@ -51,6 +56,8 @@ impl Network {
             slowness: BTreeMap::new(),
             lateness: BTreeMap::new(),
             arrivals: None,
+            overlay: None,
+            stray: None,
             lost: 0,
             duplicated: 0,
         }
@@ -59,6 +66,19 @@ impl Network {
     /// Lets no message overtake another on the same way from now on, as over a stream.
     pub fn keep_order(&mut self) {
         self.arrivals.get_or_insert_default();
+    }
+
+    /// Leaves ways along the edges of an overlay only; between its nodes and others all ways stay.
+    pub fn keep_to(&mut self, overlay: Overlay) {
+        self.overlay = Some(overlay);
+    }
+
+    /// Whether there is a way between two nodes, be it cut.
+    pub fn has_way(&self, one: NodeId, other: NodeId) -> bool {
+        self.overlay.as_ref().is_none_or(|overlay| {
+            let are_on_it = overlay.contains(one) && overlay.contains(other);
+            !are_on_it || overlay.has_edge(one, other)
+        })
     }
 
     /// Cuts the way from `from` to `to`; cuts add up.
@@ -101,6 +121,11 @@ impl Network {
 
     /// When copies of a message that is sent `now` arrive: after none, one or two delays.
     pub fn route(&mut self, from: NodeId, to: NodeId, now: Instant) -> ([Duration; 2], usize) {
+        if !self.has_way(from, to) {
+            self.stray.get_or_insert((from, to));
+            self.lost += 1;
+            return ([Duration::ZERO; 2], 0);
+        }
         if !self.is_open(from, to) || self.random.chance(self.links.loss) {
             self.lost += 1;
             return ([Duration::ZERO; 2], 0);
