@@ -153,7 +153,7 @@ impl MarketWorld {
             if self.watch.left.remove(&node) {
                 self.watch.has_left(now, peer::party(node), takes_back(node, &self.swarm));
                 self.world.crash(node);
-                if self.leavers_return {
+                if self.leavers_return || self.is_missed(node) {
                     self.start(node);
                 }
             }
@@ -178,6 +178,13 @@ impl MarketWorld {
     /// All peers that there may be: the first ones, and those that may join.
     fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
         (1..=self.options.peers + JOINERS).map(NodeId)
+    }
+
+    /// Whether a node that left after its fault had ended comes back at once: without it an overlay
+    /// may be cut, and nobody would trade for the rest of the world.
+    fn is_missed(&self, node: NodeId) -> bool {
+        self.swarm.overlay.is_some()
+            && !self.active.values().any(|fault| *fault == Fault::Leave(node))
     }
 
     fn has_left(&self, node: NodeId) -> bool {
