@@ -19,6 +19,9 @@ const QUICK: [&str; 4] = [
     "group.answer_limit=200ms",
 ];
 
+/// How many of the preset's peers buy.
+const BUYERS: usize = 5;
+
 fn with<'a>(parts: &[&[&'a str]]) -> Vec<&'a str> {
     [&QUICK[..]].iter().chain(parts).flat_map(|part| part.iter().copied()).collect()
 }
@@ -127,8 +130,11 @@ fn test_4_the_trader_ends_after_40_sales_and_the_previous_one_takes_no_part_in_t
         let (terms, sales) = (run.terms(), run.sales());
         for (_, term, _) in &terms[..2] {
             let made = sales.iter().filter(|sale| sale.epoch == *term).count();
-            // What came together with the fortieth is served as well.
-            assert!((40..50).contains(&made), "{made} sales");
+            // What came together with the fortieth is served as well. Between processes the next
+            // trader's claim may overtake the last commit: then what was in it, a request of a buyer
+            // each at most, is no sale, and the next trader makes it.
+            let refused = if run.is_simulated { 0 } else { BUYERS };
+            assert!((40 - refused..50).contains(&made), "{made} sales");
             run.first(0, "resignation", |event| {
                 event.what == What::SteppedDown { epoch: *term, why: Stepped::Resigned }
             });
