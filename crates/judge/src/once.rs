@@ -76,7 +76,7 @@ fn check_answer(request: RequestId, story: &Story<'_>) -> Result<(), String> {
             let told = (good, *quantity);
             story.withdrawn.first().filter(|(_, given)| *given != told).map(|(at, _)| *at)
         }
-        Outcome::Opened | Outcome::Expired { .. } => None,
+        Outcome::Opened | Outcome::Expired { .. } | Outcome::Term(_) => None,
     };
     match did {
         Some(did) => Err(format!(

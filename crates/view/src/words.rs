@@ -182,6 +182,7 @@ fn answered(request: RequestId, operation: &Operation, outcome: &Outcome) -> Str
             format!("seller {party} has {quantity} {good} back")
         }
         Outcome::Expired { sessions } => format!("{sessions} idle sessions were closed"),
+        Outcome::Term(_) => format!("party {party} has its stock on loan"),
         Outcome::Refused(refusal) => {
             let good = match operation {
                 Operation::Buy(order) => order.good.as_str(),
@@ -214,6 +215,11 @@ fn refused(party: &str, good: &str, refusal: &Refusal) -> String {
             format!("buyer {party} that the cheapest {good} costs {cheapest}")
         }
         Refusal::OnlyOwnGoods => format!("buyer {party} that all {good} left is its own"),
+        Refusal::Lent { units } => {
+            format!(
+                "buyer {party} that none of the {units} {good} with other traders is to be had now"
+            )
+        }
         other => format!("party {party} that it cannot be served: {other}"),
     }
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use crate::limits::{
-    ANSWERS_MAX, FILLS_MAX, GOODS_MAX, LOTS_MAX, PARTIES_MAX, QUANTITY_MAX, SESSIONS_MAX,
-    STAMP_NODES_MAX, UNIT_PRICE_MAX,
+    ANSWERS_MAX, FILLS_MAX, GOODS_MAX, GRANTS_UNRECEIVED_MAX, LOTS_MAX, PARTIES_MAX, QUANTITY_MAX,
+    SESSIONS_MAX, STAMP_NODES_MAX, TERMS_MAX, UNIT_PRICE_MAX,
 };
 use crate::lots::{Lot, Shelf};
 use crate::session::Session;
@@ -26,6 +26,7 @@ impl Kernel {
         self.audit_goods()?;
         self.audit_parties()?;
         self.audit_money()?;
+        self.audit_terms()?;
         self.audit_sessions()
     }
 
@@ -41,6 +42,11 @@ impl Kernel {
             shelf.units.left += u64::from(lot.quantity);
             shelf.by_age.insert(id);
             shelf.by_price.insert((lot.unit_price, id));
+        }
+        for (id, lot) in self.terms.lots() {
+            audit_lot(id, lot)?;
+            let shelf = shelves.entry(&lot.good).or_default();
+            shelf.units.left += u64::from(lot.quantity);
         }
         let last = inventory.lots.last_key_value().map_or(0, |(id, _)| id.0);
         holds(last <= inventory.last_lot.0, || format!("lot {last} was not yet named"))?;
@@ -65,10 +71,15 @@ impl Kernel {
         same("units of all goods", parts.map(u128::from), sums)
     }
 
+    /// On the shelves and on loan.
+    fn all_lots(&self) -> impl Iterator<Item = &Lot> {
+        self.inventory.lots.values().chain(self.terms.lots().map(|(_, lot)| lot))
+    }
+
     /// Each party: deposited = sold + withdrawn + left. All parties together: the totals.
     fn audit_parties(&self) -> Audit {
         let mut left: BTreeMap<Party, u128> = BTreeMap::new();
-        for lot in self.inventory.lots.values() {
+        for lot in self.all_lots() {
             *left.entry(lot.seller).or_default() += u128::from(lot.quantity);
         }
         let mut sums = [0_u128; 4];
@@ -95,9 +106,23 @@ impl Kernel {
         let totals = self.ledger.totals;
         let parts = [totals.paid, totals.earned, totals.commission];
         same("money of all parties", parts.map(|part| u128::from(part.0)), sums)?;
-        let prices = self.inventory.lots.values().map(|lot| price(lot.unit_price, lot.quantity));
+        let prices = self.all_lots().map(|lot| price(lot.unit_price, lot.quantity));
         let worth = u128::from(totals.paid.0) + prices.sum::<u128>();
         same("worth of the market", u128::from(self.ledger.worth.0), worth)
+    }
+
+    /// Terms are within their limits, and were begun.
+    fn audit_terms(&self) -> Audit {
+        at_most("terms", self.terms.open.len(), TERMS_MAX)?;
+        for (id, term) in &self.terms.open {
+            let last = self.terms.last.get(&id.trader);
+            let known = last.is_some_and(|last| id.number <= *last);
+            holds(known, || format!("term {id} never began"))?;
+            at_most("grants under way", term.grants.len(), GRANTS_UNRECEIVED_MAX)?;
+            let latest = term.grants.back().map_or(0, |grant| grant.number);
+            holds(latest <= term.granted, || format!("grant {latest} of {id} was never made"))?;
+        }
+        Ok(())
     }
 
     /// Sessions are within their limits and keep only what a client may still ask for.

@@ -97,7 +97,7 @@ impl Chosen {
 }
 
 /// Shares the price of some units of a lot.
-fn fill(rules: &Rules, id: LotId, lot: &Lot, quantity: u32) -> Fill {
+pub(crate) fn fill(rules: &Rules, id: LotId, lot: &Lot, quantity: u32) -> Fill {
     let paid = Money(lot.unit_price.0 * u64::from(quantity));
     let commission = paid.commission(rules.commission_basis_points);
     Fill {

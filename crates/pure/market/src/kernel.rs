@@ -3,11 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Account, Ledger, Totals};
+use crate::limits::LOTS_MAX;
 use crate::lots::{Inventory, Lot, Stock, Units};
 use crate::session::{Place, Sessions};
+use crate::terms::Terms;
 use crate::trade;
 use crate::{
-    Act, Applied, BadRules, Command, Entry, Good, LotId, Outcome, Party, Refusal, Request, Rules,
+    Act, Applied, BadRules, Command, Entry, Good, Limit, LotId, Outcome, Party, Refusal, Request,
+    Rules,
 };
 
 /// A market. The same entries, in the same order, make the same market everywhere.
@@ -20,6 +23,7 @@ pub struct Kernel {
     pub(crate) inventory: Inventory,
     pub(crate) ledger: Ledger,
     pub(crate) sessions: Sessions,
+    pub(crate) terms: Terms,
     #[cfg(feature = "planted")]
     #[serde(skip)]
     forgetful: bool,
@@ -38,6 +42,7 @@ impl Kernel {
             inventory: Inventory::default(),
             ledger: Ledger::default(),
             sessions: Sessions::default(),
+            terms: Terms::default(),
             #[cfg(feature = "planted")]
             forgetful: false,
         })
@@ -56,6 +61,9 @@ impl Kernel {
                 let sessions = self.sessions.expire(*idle_ms, self.now_ms) as u32;
                 Applied { outcome: Outcome::Expired { sessions }, repeated: false }
             }
+            Act::Term(act) => {
+                Applied { outcome: Outcome::Term(self.step(entry, act)), repeated: false }
+            }
         };
         if !applied.outcome.changes_the_market() {
             self.now_ms = before_ms;
@@ -72,13 +80,15 @@ impl Kernel {
                 Err(refusal) => refused(refusal),
             };
         }
-        let Self { rules, inventory, ledger, sessions, .. } = self;
+        let Self { rules, inventory, ledger, sessions, terms, .. } = self;
         let Some(session) = sessions.open.get_mut(&request.id.client) else {
             return refused(Refusal::UnknownSession);
         };
         session.hear(request, self.now_ms);
-        let mut execute =
-            || execute(inventory, ledger, rules, entry, request).unwrap_or_else(Outcome::Refused);
+        let mut execute = || {
+            execute(inventory, ledger, rules, terms, entry, request)
+                .unwrap_or_else(Outcome::Refused)
+        };
         match session.find(request) {
             Err(refusal) => refused(refusal),
             #[cfg(feature = "planted")]
@@ -150,7 +160,8 @@ impl Kernel {
     pub fn parts(&self) -> usize {
         let sessions = &self.sessions.open;
         let answers: usize = sessions.values().map(|session| session.answers.len()).sum();
-        self.inventory.lots.len() + self.ledger.accounts.len() + sessions.len() + answers
+        let lent = self.terms.lots().count();
+        self.inventory.lots.len() + lent + self.ledger.accounts.len() + sessions.len() + answers
     }
 
     /// Whether the totals add up: deposited = withdrawn + shipped + left, and paid = earned +
@@ -195,6 +206,7 @@ fn execute(
     inventory: &mut Inventory,
     ledger: &mut Ledger,
     rules: &Rules,
+    terms: &Terms,
     entry: &Entry,
     request: &Request,
 ) -> Result<Outcome, Refusal> {
@@ -202,7 +214,22 @@ fn execute(
     match &request.command {
         Command::Open => Ok(Outcome::Opened),
         Command::Buy(order) => {
-            trade::buy(inventory, ledger, rules, (party, entry.trader), order, entry.draw)
+            let parties = (party, entry.trader);
+            trade::buy(inventory, ledger, rules, parties, order, entry.draw).map_err(|refusal| {
+                let is_no = matches!(
+                    refusal,
+                    Refusal::OutOfStock { .. } | Refusal::OnlyOwnGoods | Refusal::TooDear { .. }
+                );
+                match terms.lent_for(party, order) {
+                    // Traders have some that the order could be filled from: whether it can be had
+                    // is not known here (SAFETY S13).
+                    units @ 1.. if is_no => Refusal::Lent { units },
+                    _ => refusal,
+                }
+            })
+        }
+        Command::Deposit(_) if inventory.lots.len() + terms.lots().count() >= LOTS_MAX => {
+            Err(Refusal::LimitReached(Limit::Lots))
         }
         Command::Deposit(offer) => trade::deposit(inventory, ledger, rules, party, offer),
         Command::Withdraw { lot } => trade::withdraw(inventory, ledger, party, *lot),
@@ -231,16 +258,17 @@ struct Image {
     inventory: Inventory,
     ledger: Ledger,
     sessions: Sessions,
+    terms: Terms,
 }
 
 impl TryFrom<Image> for Kernel {
     type Error = BadSnapshot;
     fn try_from(image: Image) -> Result<Self, BadSnapshot> {
-        let Image { rules, now_ms, mut inventory, ledger, sessions } = image;
+        let Image { rules, now_ms, mut inventory, ledger, sessions, terms } = image;
         inventory.index().map_err(BadSnapshot::Broken)?;
         let mut kernel = Self::new(rules).map_err(|bad| BadSnapshot::Broken(bad.to_string()))?;
         (kernel.now_ms, kernel.inventory) = (now_ms, inventory);
-        (kernel.ledger, kernel.sessions) = (ledger, sessions);
+        (kernel.ledger, kernel.sessions, kernel.terms) = (ledger, sessions, terms);
         kernel.audit().map_err(BadSnapshot::Broken)?;
         Ok(kernel)
     }

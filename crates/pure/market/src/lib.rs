@@ -47,6 +47,9 @@
 //! - **Exactly once** (SAFETY S9). A request of an open session is executed once at most; asked
 //!   again, it gets its first answer, until the client acknowledges it. A party's lives must rise:
 //!   a session that expired is never opened again, and nothing of it is executed later.
+//! - **Stock on loan is sold once.** A warehouse lends units to a trader for a [term](Term); what the
+//!   trader's [`Stall`] sells is booked once, and while any of a good is on loan nobody says that it
+//!   is sold out (SAFETY S11 to S13).
 //! - **No self-dealing.** A seller never buys from its own lot.
 //! - **Bounds.** Everything has a limit ([`limits`]); no sum can overflow.
 
@@ -55,6 +58,7 @@ mod choice;
 mod good;
 mod kernel;
 mod ledger;
+mod lending;
 pub mod limits;
 mod lots;
 mod money;
@@ -62,6 +66,8 @@ mod outcome;
 mod request;
 mod rules;
 mod session;
+mod stall;
+mod terms;
 mod trade;
 
 pub use good::{BadName, Good};
@@ -72,3 +78,5 @@ pub use money::Money;
 pub use outcome::{Applied, Fill, Invalid, Limit, Outcome, Receipt, Refusal};
 pub use request::{Act, ClientId, Command, Entry, LotId, Offer, Order, Party, Request, RequestId};
 pub use rules::{BadRules, Rules, SellerChoice};
+pub use stall::{Stall, Tried};
+pub use terms::{Deed, Grant, Part, Term, TermAct, TermId, TermOutcome};

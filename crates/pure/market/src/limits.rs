@@ -50,6 +50,13 @@ pub const SESSIONS_MAX: usize = 1 << 16;
 /// before it must acknowledge the oldest. An answer with one fill takes some 200 bytes.
 pub const ANSWERS_MAX: usize = 1_024;
 
+/// Most terms of traders open at once: houses are counted in tens.
+pub const TERMS_MAX: usize = 1_024;
+
+/// Most grants of one term that its trader may not have: beyond it something is wrong with the link,
+/// and more stock would only be stuck in it.
+pub const GRANTS_UNRECEIVED_MAX: usize = 64;
+
 /// All of a price, in basis points.
 pub const BASIS_POINTS_ALL: u16 = 10_000;
 

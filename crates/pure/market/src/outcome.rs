@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Good, LotId, Money, Party};
+use crate::{Good, LotId, Money, Party, TermOutcome};
 
 /// What came of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,8 @@ pub enum Outcome {
         /// How many.
         sessions: u32,
     },
+    /// What came of a step of a term.
+    Term(TermOutcome),
     /// Nothing was executed.
     Refused(Refusal),
 }
@@ -47,6 +49,7 @@ impl Outcome {
     pub fn changes_the_market(&self) -> bool {
         match self {
             Self::Expired { sessions } => *sessions > 0,
+            Self::Term(outcome) => outcome.changes_the_market(),
             Self::Refused(refusal) => !matches!(
                 refusal,
                 Refusal::UnknownSession
@@ -63,7 +66,7 @@ impl Outcome {
     pub fn is_remembered(&self) -> bool {
         match self {
             Self::Bought(_) | Self::Deposited { .. } | Self::Withdrawn { .. } => true,
-            Self::Opened | Self::Expired { .. } => false,
+            Self::Opened | Self::Expired { .. } | Self::Term(_) => false,
             Self::Refused(refusal) => refusal.is_remembered(),
         }
     }
@@ -124,6 +127,12 @@ pub enum Refusal {
     /// Only the buyer's own lots are left.
     #[error("only the buyer's own goods are left, and nobody buys from itself; nothing was sold")]
     OnlyOwnGoods,
+    /// Too little is on the shelves, but traders have some on loan.
+    #[error("not known: {units} units are with traders; ask again; nothing was sold")]
+    Lent {
+        /// The units on loan that the order could be filled from.
+        units: u64,
+    },
     /// The session was never opened here, or has expired.
     #[error("no such session: it was never opened or has expired; open one; nothing was executed")]
     UnknownSession,
@@ -159,7 +168,8 @@ impl Refusal {
     pub fn is_remembered(&self) -> bool {
         !matches!(
             self,
-            Self::UnknownSession
+            Self::Lent { .. }
+                | Self::UnknownSession
                 | Self::LifeOver { .. }
                 | Self::AnswerForgotten
                 | Self::Conflict

@@ -3,7 +3,7 @@
 use clocks::Stamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Good, Money};
+use crate::{Good, Money, TermAct};
 
 /// Anyone with an account: a buyer, a seller, a trader.
 #[derive(
@@ -118,6 +118,8 @@ pub enum Act {
         /// For so long, in milliseconds.
         idle_ms: u64,
     },
+    /// A step of the term of a trader that sells what is lent to it.
+    Term(TermAct),
 }
 
 impl std::fmt::Display for Party {
