@@ -33,6 +33,7 @@ Exit codes: 0 all is well, 1 a check failed or could not run, 2 wrong usage.
 const TESTS: &[&[&str]] = &[
     &["test", "--workspace", "--release"],
     &["test", "--release", "--package", "groupcast", "--features", "planted", "--tests"],
+    &["test", "--release", "--package", "houses", "--features", "planted", "--tests"],
     &["test", "--release", "--package", "sim", "--features", "planted", "--tests"],
 ];
 

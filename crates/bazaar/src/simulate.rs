@@ -3,6 +3,7 @@
 //! Ctrl-C or SIGTERM ends a run behind the worlds that have begun, and it tells of those: nobody
 //! knows yet whether the others hold.
 
+mod houses;
 mod scenarios;
 
 use std::fmt::Write as _;
@@ -29,6 +30,8 @@ pub enum WorldKind {
     Market,
     /// Members of a group that send
     Group,
+    /// Many traders, one warehouse
+    Houses,
 }
 
 fn order(text: &str) -> Result<Order, String> {
@@ -105,6 +108,7 @@ pub fn command(args: &SimArgs) -> anyhow::Result<ExitCode> {
         (Some(preset), _) => scenarios::command(args, preset),
         (None, WorldKind::Market) => Ok(markets(args)),
         (None, WorldKind::Group) => Ok(groups(args)),
+        (None, WorldKind::Houses) => Ok(houses::command(args)),
     }
 }
 

@@ -15,6 +15,7 @@
 
 pub mod engine;
 pub mod group;
+pub mod houses;
 pub mod invariants;
 mod liveness;
 mod market_world;

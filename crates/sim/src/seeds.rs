@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::run::{Options, Outcome, run};
-use crate::sweep::{Look, sweep};
+use crate::sweep::{Tally, least, tally};
 
 /// What many worlds contained.
 #[derive(Debug, Clone, Default)]
@@ -48,13 +47,14 @@ pub struct Failure {
     pub outcome: Outcome,
 }
 
-impl Totals {
+impl Tally for Totals {
+    type Outcome = Outcome;
+
+    fn worlds(&self) -> u64 {
+        self.worlds
+    }
+
     fn add(&mut self, outcome: &Outcome) {
-        fn least<T: Ord>(least: &mut Option<T>, value: T) {
-            if least.as_ref().is_none_or(|known| value < *known) {
-                *least = Some(value);
-            }
-        }
         self.worlds += 1;
         self.on_overlay += u64::from(outcome.on_overlay);
         self.virtual_time += outcome.virtual_time;
@@ -85,18 +85,13 @@ pub fn run_seeds(
     options: &Options,
     progress: impl Fn(u64) -> ControlFlow<()> + Sync,
 ) -> (Totals, Option<Failure>) {
-    let totals = Mutex::new(Totals::default());
-    let failed = sweep(seeds, threads, |seed| {
-        let outcome = run(seed, options);
-        let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
-        totals.add(&outcome);
-        match progress(totals.worlds) {
-            _ if outcome.violation.is_some() => Look::Fails,
-            ControlFlow::Continue(()) => Look::Holds,
-            ControlFlow::Break(()) => Look::Enough,
-        }
-    });
-    let totals = totals.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (totals, failed) = tally::<Totals>(
+        seeds,
+        threads,
+        |seed| run(seed, options),
+        |outcome| outcome.violation.is_some(),
+        progress,
+    );
     let failure = failed.map(|seed| {
         let options = Options { trace: true, ..options.clone() };
         Failure { outcome: run(seed, &options) }

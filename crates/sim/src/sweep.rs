@@ -1,8 +1,49 @@
 //! Many seeds on several threads, until one fails or somebody has seen enough.
 
-use std::ops::Range;
-use std::sync::Mutex;
+use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// What is added up over many worlds.
+pub trait Tally: Default + Send {
+    /// What came of one world.
+    type Outcome;
+    /// Adds it.
+    fn add(&mut self, outcome: &Self::Outcome);
+    /// How many were added.
+    fn worlds(&self) -> u64;
+}
+
+/// Runs all `seeds`, or stops after the first that fails: the lowest of those that do, among those
+/// that were run. `progress` hears how many worlds have run, and may end the run: the worlds of the
+/// tally are then those of the first seeds.
+pub fn tally<T: Tally>(
+    seeds: Range<u64>,
+    threads: usize,
+    run: impl Fn(u64) -> T::Outcome + Sync,
+    fails: impl Fn(&T::Outcome) -> bool + Sync,
+    progress: impl Fn(u64) -> ControlFlow<()> + Sync,
+) -> (T, Option<u64>) {
+    let totals = Mutex::new(T::default());
+    let failed = sweep(seeds, threads, |seed| {
+        let outcome = run(seed);
+        let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
+        totals.add(&outcome);
+        match progress(totals.worlds()) {
+            _ if fails(&outcome) => Look::Fails,
+            ControlFlow::Continue(()) => Look::Holds,
+            ControlFlow::Break(()) => Look::Enough,
+        }
+    });
+    (totals.into_inner().unwrap_or_else(PoisonError::into_inner), failed)
+}
+
+/// Keeps the lesser of what is known and what came.
+pub fn least<T: Ord>(least: &mut Option<T>, value: T) {
+    if least.as_ref().is_none_or(|known| value < *known) {
+        *least = Some(value);
+    }
+}
 
 /// What came of a look at a seed.
 pub enum Look {
@@ -42,7 +83,7 @@ pub fn sweep(seeds: Range<u64>, threads: usize, look: impl Fn(u64) -> Look + Syn
             });
         }
     });
-    failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -86,6 +86,19 @@ fn deed(event: &Event) -> String {
         What::SteppedDown { epoch, why } => {
             format!("{me} leads no more (epoch {epoch}): {}", stepped_words(*why))
         }
+        What::TermBegan { epoch } => format!("{me} began term {epoch} of trader {}", epoch.node),
+        What::TermEnded { epoch, units } => {
+            format!("{me} ended term {epoch} of trader {}: {units} units came back", epoch.node)
+        }
+        What::Lent { epoch, good, units } => {
+            format!("{me} lent {units} {good} to trader {} in term {epoch}", epoch.node)
+        }
+        What::DeniedByCache { request, good, .. } => {
+            format!(
+                "{me} informed buyer {} that no {good} was available, as far as it knew",
+                request.client.party
+            )
+        }
         What::Overflow { limit, value } => format!("{me} has reached its limit {limit} = {value}"),
         _ => trade(event),
     }

@@ -20,6 +20,14 @@ impl Kernel {
             TermAct::Take { term, received, from, deeds } => {
                 self.take(*term, *received, *from, deeds)
             }
+            // One buddy at a time: what the last one holds must be here before the next one is named.
+            TermAct::Pair { term, buddy } => match self.terms.open.get_mut(term) {
+                Some(open) => {
+                    open.pairings += u64::from(open.buddy.is_none());
+                    TermOutcome::Paired(*open.buddy.get_or_insert(*buddy))
+                }
+                None => TermOutcome::NoSuchTerm,
+            },
             TermAct::Fence { term } => match self.terms.open.get_mut(term) {
                 Some(open) => {
                     open.is_fenced = true;
@@ -105,6 +113,7 @@ impl Kernel {
                         }
                     }
                     Deed::Shut(_) => {}
+                    Deed::Unpaired => term.buddy = None,
                 }
             }
             self.terms.broken += broken.len() as u64;
@@ -173,6 +182,15 @@ impl Kernel {
             session.keep(place, request, Outcome::Bought(receipt.clone()));
         }
         Some(receipt)
+    }
+
+    /// Whether the answer to a buy is known here: not, if it would be [`Refusal::Lent`].
+    pub fn knows(&self, request: &Request) -> bool {
+        let crate::Command::Buy(order) = &request.command else { return true };
+        let buyer = request.id.client.party;
+        self.answer_to(request.id).is_some()
+            || self.terms.lent_for(buyer, order) == 0
+            || choose(&self.inventory, &self.rules, buyer, order, 0).is_ok()
     }
 
     /// The terms that are open.

@@ -168,8 +168,7 @@ impl Refusal {
     pub fn is_remembered(&self) -> bool {
         !matches!(
             self,
-            Self::Lent { .. }
-                | Self::UnknownSession
+            Self::UnknownSession
                 | Self::LifeOver { .. }
                 | Self::AnswerForgotten
                 | Self::Conflict

@@ -5,13 +5,14 @@
 //! and a request is answered here only if the stall can fill it whole. A no is the warehouse's to
 //! say: what one stall has not, another may have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::choice::choose;
+use crate::limits::SESSIONS_MAX;
 use crate::lots::Lot;
 use crate::{
-    Act, Command, Deed, Entry, Good, Grant, Kernel, LotId, Offer, Order, Outcome, Party, Receipt,
-    Refusal, Request, RequestId, Rules,
+    Act, ClientId, Command, Deed, Entry, Good, Grant, Kernel, LotId, Offer, Order, Outcome, Party,
+    Receipt, Refusal, Request, RequestId, Rules,
 };
 
 /// What came of a request at a stall.
@@ -34,8 +35,29 @@ pub struct Stall {
     trader: Party,
     /// All grants up to this number have been taken.
     received: u64,
+    clients: BTreeMap<ClientId, Client>,
+    /// Nothing more is sold.
+    is_closed: bool,
+}
+
+/// What a stall knows of a client.
+#[derive(Debug, Clone, Default)]
+struct Client {
+    /// It has its answers to all lower numbers, wherever they came from: a late copy of such a
+    /// request is not sold to.
+    answered_below: u64,
     /// Requests that this stall will never sell to.
-    shut: BTreeSet<RequestId>,
+    shut: BTreeSet<u64>,
+}
+
+/// Whether a request may be sold to.
+enum Heard {
+    /// It may.
+    Open,
+    /// The warehouse decides it.
+    Shut,
+    /// Its client has the answer.
+    Late,
 }
 
 impl Stall {
@@ -44,7 +66,13 @@ impl Stall {
     /// # Errors
     /// The rules' own.
     pub fn new(rules: Rules, trader: Party) -> Result<Self, crate::BadRules> {
-        Ok(Self { kernel: Kernel::new(rules)?, trader, received: 0, shut: BTreeSet::new() })
+        Ok(Self {
+            kernel: Kernel::new(rules)?,
+            trader,
+            received: 0,
+            clients: BTreeMap::new(),
+            is_closed: false,
+        })
     }
 
     /// Takes a grant; false if it was taken before, or one before it is missing.
@@ -87,37 +115,30 @@ impl Stall {
         goods.map(|(good, _)| good.clone()).collect()
     }
 
-    /// Will never sell to this request; the deed that says so, unless it was sold: then the deed of
-    /// its sale says enough.
-    pub fn shut(&mut self, id: RequestId) -> Option<Deed> {
-        let is_sold = self.kernel.answer_to(id).is_some();
-        (!is_sold).then(|| {
-            self.shut.insert(id);
-            Deed::Shut(id)
-        })
+    /// Sells to this request no more; the deed that says so. If it did, the deed of that sale stands
+    /// before it.
+    pub fn shut(&mut self, id: RequestId) -> Deed {
+        self.clients.entry(id.client).or_default().shut.insert(id.number);
+        Deed::Shut(id)
     }
 
     /// Sells, if all that is asked for is here.
     pub fn sell(&mut self, request: &Request, at_ms: u64, draw: u64) -> Tried {
         let Command::Buy(order) = &request.command else { return Tried::Ask };
-        let client = request.id.client;
-        let below = RequestId { client, number: request.answered_below };
-        let first = RequestId { client, number: 0 };
-        for done in self.shut.range(first..below).copied().collect::<Vec<_>>() {
-            self.shut.remove(&done);
+        let is_shut = match self.hear(request) {
+            // The client has its answer, and this copy is late. Whether it was sold here is not
+            // remembered, so the warehouse must not take it for a request that was not.
+            Heard::Late => return Tried::Refused(Refusal::AnswerForgotten),
+            Heard::Shut => true,
+            Heard::Open => false,
+        };
+        match self.sold_before(request, at_ms) {
+            Tried::Ask if is_shut || self.is_closed => return Tried::Ask,
+            Tried::Ask => {}
+            // What it sold, it never asks the warehouse about: the warehouse may not know yet.
+            tried => return tried,
         }
-        if self.shut.contains(&request.id) {
-            return Tried::Ask;
-        }
-        if let Some(outcome) = self.kernel.answer_to(request.id) {
-            let Outcome::Bought(receipt) = outcome.clone() else { return Tried::Ask };
-            // The same id with other content is a conflict, which the kernel knows.
-            return match self.apply(request, at_ms, draw) {
-                Outcome::Refused(refusal) => Tried::Refused(refusal),
-                _ => Tried::SoldBefore(receipt),
-            };
-        }
-        if !self.can_fill(client.party, order, draw) || !self.open(request, at_ms) {
+        if !self.can_fill(request.id.client.party, order, draw) || !self.open(request, at_ms) {
             return Tried::Ask;
         }
         match self.apply(request, at_ms, draw) {
@@ -129,6 +150,40 @@ impl Stall {
                 Tried::Refused(refusal)
             }
             _ => Tried::Ask,
+        }
+    }
+
+    /// Notes which answers the client has.
+    fn hear(&mut self, request: &Request) -> Heard {
+        let Request { id, answered_below, .. } = request;
+        let is_known = self.clients.contains_key(&id.client);
+        if !is_known && self.clients.len() >= SESSIONS_MAX {
+            return Heard::Shut;
+        }
+        let client = self.clients.entry(id.client).or_default();
+        client.answered_below = client.answered_below.max(*answered_below);
+        client.shut = client.shut.split_off(&client.answered_below);
+        match client.shut.contains(&id.number) {
+            _ if id.number < client.answered_below => Heard::Late,
+            true => Heard::Shut,
+            false => Heard::Open,
+        }
+    }
+
+    /// Sells nothing more; what it sold it still tells.
+    pub fn close(&mut self) {
+        self.is_closed = true;
+    }
+
+    /// What it said to this request before, if it sold.
+    fn sold_before(&mut self, request: &Request, at_ms: u64) -> Tried {
+        let Some(Outcome::Bought(receipt)) = self.kernel.answer_to(request.id).cloned() else {
+            return Tried::Ask;
+        };
+        // The same id with other content is a conflict, which the kernel knows.
+        match self.apply(request, at_ms, 0) {
+            Outcome::Refused(refusal) => Tried::Refused(refusal),
+            _ => Tried::SoldBefore(receipt),
         }
     }
 

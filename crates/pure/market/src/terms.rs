@@ -87,8 +87,11 @@ pub enum Deed {
         /// How many.
         quantity: u32,
     },
-    /// It has not sold this and never will: the warehouse decides.
+    /// From now on it does not sell to this request, and the warehouse decides. If it did before, that
+    /// deed is before this one.
     Shut(RequestId),
+    /// It confirms nothing by its buddy any more.
+    Unpaired,
 }
 
 /// A step of a term.
@@ -119,6 +122,14 @@ pub enum TermAct {
         /// Its deeds, in order.
         deeds: Vec<Deed>,
     },
+    /// Names who may hold deeds that were confirmed and are not taken yet, until the trader says
+    /// that it is [`Deed::Unpaired`].
+    Pair {
+        /// In which term.
+        term: TermId,
+        /// Who.
+        buddy: Party,
+    },
     /// Lends nothing any more.
     Fence {
         /// In which term.
@@ -148,6 +159,8 @@ pub enum TermOutcome {
         /// answered before. None, unless a trader broke its promise.
         broken: Vec<RequestId>,
     },
+    /// It has this buddy.
+    Paired(Party),
     /// It is fenced.
     Fenced,
     /// It is over.
@@ -172,7 +185,11 @@ impl TermOutcome {
     /// Whether the market is another one than before.
     pub fn changes_the_market(&self) -> bool {
         match self {
-            Self::Opened(_) | Self::Taken { .. } | Self::Fenced | Self::Closed { .. } => true,
+            Self::Opened(_)
+            | Self::Taken { .. }
+            | Self::Paired(_)
+            | Self::Fenced
+            | Self::Closed { .. } => true,
             Self::Lent(grant) => !grant.parts.is_empty(),
             Self::NoSuchTerm | Self::NotLent | Self::Gap { .. } | Self::TooMany => false,
         }
@@ -191,6 +208,9 @@ pub struct Term {
     /// How many deeds were taken.
     pub(crate) taken: u64,
     pub(crate) is_fenced: bool,
+    pub(crate) buddy: Option<Party>,
+    /// How often it was given a buddy.
+    pub(crate) pairings: u64,
 }
 
 impl Term {
@@ -207,6 +227,25 @@ impl Term {
     /// Whether nothing is lent any more.
     pub fn is_fenced(&self) -> bool {
         self.is_fenced
+    }
+
+    /// Who may hold deeds of it that were confirmed and are not taken.
+    pub fn buddy(&self) -> Option<Party> {
+        self.buddy
+    }
+
+    /// How often it was given a buddy: the number of the present pairing, if it has one.
+    pub fn pairings(&self) -> u64 {
+        self.pairings
+    }
+
+    /// What is on loan, and how many units of it.
+    pub fn goods(&self) -> BTreeMap<&Good, u64> {
+        let mut goods = BTreeMap::new();
+        for lot in self.lent.values() {
+            *goods.entry(&lot.good).or_default() += u64::from(lot.quantity);
+        }
+        goods
     }
 
     /// How many grants were made.

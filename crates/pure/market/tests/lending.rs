@@ -92,11 +92,29 @@ fn no_is_said_by_nobody_who_cannot_know() {
 fn a_request_that_was_shut_is_sold_here_no_more() {
     let (_, _, mut stall) = market(6);
     let id = request(2, 1, 500, buy("salt", 1)).id;
-    assert_eq!(stall.shut(id), Some(Deed::Shut(id)));
+    assert_eq!(stall.shut(id), Deed::Shut(id));
     assert_eq!(sell(&mut stall, 2, 500, 1), Tried::Ask);
     let sold = request(2, 1, 501, buy("salt", 1));
     assert!(matches!(stall.sell(&sold, 0, 0), Tried::Sold(..)));
-    assert_eq!(stall.shut(sold.id), None, "its sale says enough");
+    assert_eq!(stall.shut(sold.id), Deed::Shut(sold.id));
+    assert!(matches!(stall.sell(&sold, 0, 0), Tried::SoldBefore(_)), "the warehouse may not know");
+}
+
+#[test]
+fn a_late_copy_of_what_its_client_has_an_answer_to_is_not_sold_to() {
+    let (_, _, mut stall) = market(6);
+    let shut = request(2, 1, 500, buy("salt", 1));
+    stall.shut(shut.id);
+    // The client had its answer from elsewhere, and says so.
+    let mut next = request(2, 1, 501, buy("salt", 1));
+    next.answered_below = 501;
+    assert!(matches!(stall.sell(&next, 0, 0), Tried::Sold(..)));
+    assert_eq!(stall.sell(&shut, 0, 0), Tried::Refused(Refusal::AnswerForgotten));
+    // Nor is the warehouse asked about what was sold here and is not remembered.
+    let mut last = request(2, 1, 502, buy("salt", 1));
+    last.answered_below = 502;
+    assert!(matches!(stall.sell(&last, 0, 0), Tried::Sold(..)));
+    assert_eq!(stall.sell(&next, 0, 0), Tried::Refused(Refusal::AnswerForgotten));
 }
 
 #[test]

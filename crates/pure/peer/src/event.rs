@@ -260,6 +260,37 @@ pub enum What {
         left: u64,
     },
 
+    /// The warehouse began a term of a trader.
+    TermBegan {
+        /// The term.
+        epoch: Epoch,
+    },
+    /// The warehouse ended a term.
+    TermEnded {
+        /// The term.
+        epoch: Epoch,
+        /// How many units on loan went back on the shelves.
+        units: u64,
+    },
+    /// The warehouse lent a trader stock.
+    Lent {
+        /// In which term.
+        epoch: Epoch,
+        /// What.
+        good: Good,
+        /// How many units.
+        units: u64,
+    },
+    /// A trader refused a buy by what it knew of the stock, without asking the warehouse.
+    DeniedByCache {
+        /// Its term.
+        epoch: Epoch,
+        /// The buy.
+        request: RequestId,
+        /// What was asked for.
+        good: Good,
+    },
+
     /// A limit bit.
     Overflow {
         /// Which.

@@ -1,0 +1,65 @@
+//! `bazaar sim --world houses`: trading houses, seed by seed.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use sim::houses::{Options, Totals, run, run_seeds};
+
+use super::{SimArgs, explain, no_violation, print_traces, progress, threads};
+use crate::exit;
+
+/// Runs the worlds of all seeds.
+pub fn command(args: &SimArgs) -> ExitCode {
+    let options = Options { trace: args.trace, ..Options::default() };
+    if args.trace {
+        let outcomes = args.seeds.clone().map(|seed| run(seed, &options));
+        return print_traces(
+            outcomes.map(|outcome| (outcome.seed, outcome.trace, outcome.violation)),
+        );
+    }
+    let (threads, began) = (threads(args), Instant::now());
+    let (totals, failure) = run_seeds(args.seeds.clone(), threads, &options, progress(args));
+    print!("{}", describe(&totals, began.elapsed().as_secs_f64(), threads));
+    let Some(outcome) = failure else {
+        return no_violation(&args.seeds, totals.worlds);
+    };
+    let again = " --world houses";
+    print!("{}", explain(outcome.seed, &outcome.trace, outcome.violation.as_ref(), again));
+    exit::BROKEN.into()
+}
+
+fn describe(totals: &Totals, seconds: f64, threads: usize) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "{} worlds in {seconds:.1} s on {threads} threads: {:.1} seeds a second",
+        totals.worlds,
+        totals.worlds as f64 / seconds.max(1e-9)
+    );
+    let contents = &totals.contents;
+    let lines = [
+        (totals.virtual_time.as_secs(), "virtual seconds".into()),
+        (totals.leases, "worlds whose traders sell from loans".into()),
+        (contents.sold, format!("sales (at least {} a world)", totals.sold_min.unwrap_or(0))),
+        (contents.refused, "refusals".into()),
+        (contents.not_known, "answers that it is not known".into()),
+        (contents.denied, "denials by traders' counts".into()),
+        (contents.in_doubt, "requests whose client never learns".into()),
+        (contents.deposits, "deposits".into()),
+        (contents.terms, "terms".into()),
+        (contents.loans, "loans".into()),
+        (totals.messages[0], "messages delivered".into()),
+        (totals.messages[1], "messages lost".into()),
+        (totals.messages[2], "messages doubled".into()),
+    ];
+    let lines: Vec<(u64, String)> = lines.into();
+    for (count, what) in lines {
+        let _ = writeln!(text, "  {count:>12} {what}");
+    }
+    for (kind, count) in &totals.faults {
+        let _ = writeln!(text, "  {count:>12} faults: {kind}");
+    }
+    text
+}

@@ -1,0 +1,268 @@
+//! A trader of the trading houses: takes any order, and sells from its loan, if it has one, without
+//! asking the warehouse.
+//!
+//! ```text
+//!   Ask {request, home} ── a buy of this term, and all of it is here ──▶ sold: a deed, and the answer
+//!      │                                                                  as soon as the deed is held
+//!      └── anything else ──▶ Forward to the warehouse ── Decided ──▶ Answer
+//!
+//!   deeds ── Keep ──▶ the buddy: Kept ──┐
+//!     └──── Report ─▶ the warehouse: Taken ──▶ answers up to there are confirmed
+//! ```
+//!
+//! **Promise.** A buyer that hears of a sale has it, and hears of no other one for the same request.
+//! *Why:* a request is sold from a loan in its home term only, and there once ([`Stall`]); its answer
+//! leaves when the warehouse or whoever the warehouse will ask before it ends the term has the deed;
+//! and what this trader passes on instead, it has shut before.
+
+mod buddy;
+mod counts;
+mod deeds;
+mod selling;
+mod terms;
+
+use std::collections::BTreeMap;
+
+use machine::{Context, Incarnation, Input, Instant, Machine, NodeId};
+use market::{ClientId, Outcome, RequestId, TermId};
+use peer::Report;
+
+use crate::message::{House, Message, Record, Snapshot};
+use crate::settings::{Cache, Settings};
+use buddy::Held;
+use counts::{Counts, Fates};
+use terms::Open;
+
+/// Most requests passed on that a trader remembers the customers of; beyond it they are left to be
+/// sent again.
+pub const FORWARDED_MAX: usize = 1 << 16;
+
+/// Timers of a trader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Alarm {
+    /// It says that it is there, and looks who else is.
+    Beat,
+    /// What is not answered is sent again.
+    Resend,
+    /// Deeds are reported that no answer waits for.
+    Report,
+    /// Counts are asked for again.
+    Look,
+}
+
+/// To a trader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Give back what is on loan and begin no other term.
+    Retire,
+}
+
+/// A trader.
+#[derive(Debug, Clone)]
+pub struct Trader {
+    settings: Settings,
+    rules: market::Rules,
+    incarnation: Incarnation,
+    /// Its term; none before the first and between two.
+    open: Option<Open>,
+    /// What an earlier life left in its log, where traders' own logs confirm.
+    logged: Option<Open>,
+    is_retiring: bool,
+    /// It has asked for a term and does not know of it yet.
+    is_enlisting: bool,
+    /// Who asked for what was passed on.
+    forwarded: BTreeMap<RequestId, NodeId>,
+    /// What became of requests that may come again, where it denies some by itself.
+    fates: BTreeMap<ClientId, Fates>,
+    /// What it holds for others.
+    held: Held,
+    counts: Counts,
+    version: u64,
+    roster: Vec<TermId>,
+    /// How many records stand behind the last snapshot of its own journal.
+    own_records: u32,
+    /// When each other trader was heard of.
+    heard: BTreeMap<NodeId, Instant>,
+}
+
+pub(crate) type Cx<'a> = Context<'a, Trader>;
+
+impl Trader {
+    /// A trader before its first life, under the warehouse's rules.
+    pub fn new(settings: Settings, rules: market::Rules) -> Self {
+        Self {
+            settings,
+            rules,
+            incarnation: Incarnation::default(),
+            open: None,
+            logged: None,
+            is_retiring: false,
+            is_enlisting: false,
+            forwarded: BTreeMap::new(),
+            fates: BTreeMap::new(),
+            held: Held::default(),
+            counts: Counts::default(),
+            version: 0,
+            roster: Vec::new(),
+            own_records: 0,
+            heard: BTreeMap::new(),
+        }
+    }
+
+    /// Its term, if it has one.
+    pub fn term(&self) -> Option<TermId> {
+        self.open.as_ref().map(|open| open.term)
+    }
+
+    /// Who may be the only one beside this trader to know of sales that were confirmed in its term.
+    pub fn buddy(&self) -> Option<NodeId> {
+        let open = self.open.as_ref()?;
+        open.buddy.filter(|_| open.deeds.kept() > open.deeds.taken())
+    }
+
+    /// Whether it holds the deeds of a term.
+    pub fn holds(&self, term: TermId) -> bool {
+        self.held.holds(term)
+    }
+
+    /// Whether it alone knows of sales that were confirmed: its buddy is gone, and the warehouse has
+    /// not heard of them yet.
+    pub fn is_exposed(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.deeds.is_exposed())
+    }
+
+    fn house(&self, body: House, cx: &mut Cx<'_>) {
+        cx.send(self.settings.warehouse, Message::House(body));
+    }
+
+    fn answer(&mut self, to: NodeId, id: RequestId, outcome: Outcome, cx: &mut Cx<'_>) {
+        cx.send(to, Message::Answer { id, outcome, is_by_cache: false });
+    }
+
+    fn start(&mut self, cx: &mut Cx<'_>) {
+        self.incarnation = self.incarnation.next();
+        self.snapshot(cx);
+        for other in self.settings.traders.iter().chain([&self.settings.warehouse]) {
+            if *other != self.settings.me {
+                self.heard.insert(*other, cx.now);
+            }
+        }
+        cx.set(Alarm::Beat, self.settings.times.beat_period);
+        cx.set(Alarm::Resend, self.settings.times.resend);
+        if matches!(self.settings.cache, Cache::TimeToLive { .. }) {
+            cx.set(Alarm::Look, self.settings.times.resend);
+        }
+        self.enlist(cx);
+    }
+
+    fn message(&mut self, from: NodeId, body: Message, cx: &mut Cx<'_>) {
+        if let Some(heard) = self.heard.get_mut(&from) {
+            *heard = cx.now;
+        }
+        let is_warehouse = from == self.settings.warehouse;
+        match body {
+            // Nobody asks in another one's name.
+            Message::Ask { request, .. }
+                if request.id.client.party != peer::party(from)
+                    || !self.settings.customers.contains(&from) => {}
+            Message::Ask { request, home, is_retried } => {
+                self.asked(from, request, home, is_retried, cx);
+            }
+            Message::Roster { version, terms } if is_warehouse && version > self.version => {
+                (self.version, self.roster) = (version, terms);
+            }
+            Message::House(body) if is_warehouse => self.house_message(body, cx),
+            Message::Buddy(body) => self.buddy_message(from, body, cx),
+            _ => {}
+        }
+    }
+
+    fn house_message(&mut self, body: House, cx: &mut Cx<'_>) {
+        let mine = self.term();
+        let is_mine = |term: TermId| mine == Some(term);
+        match body {
+            House::Enlisted { incarnation, term } if incarnation == self.incarnation => {
+                self.enlisted(term, cx);
+            }
+            House::Decided { id, outcome } => {
+                if let Some(customer) = self.forwarded.remove(&id) {
+                    self.answer(customer, id, outcome, cx);
+                }
+            }
+            House::Granted { term, grant } if is_mine(term) => self.granted(&grant, cx),
+            House::Recall { term, good, upto } if is_mine(term) => self.recalled(good, upto, cx),
+            House::Shut { term, id } if is_mine(term) => self.shut(id, cx),
+            House::Taken { term, below } => self.taken(term, below, cx),
+            House::Fenced { term } if is_mine(term) => self.finish(cx),
+            House::Fenced { term } => self.knows_not(term, cx),
+            House::Over { term } => {
+                self.held.forget(term);
+                self.over(term, cx);
+            }
+            House::Counts { version, counts } => self.counts.learn(version, counts, cx.now),
+            _ => {}
+        }
+    }
+
+    fn beat(&mut self, cx: &mut Cx<'_>) {
+        let (period, limit) = (self.settings.times.beat_period, self.settings.times.beat_limit);
+        cx.set(Alarm::Beat, period);
+        let others: Vec<NodeId> = self.heard.keys().copied().collect();
+        cx.send_urgent(others, Message::Beat);
+        let silent = self.heard.iter().filter(|(_, heard)| cx.now.since(**heard) >= limit);
+        let silent: Vec<NodeId> = silent.map(|(node, _)| *node).collect();
+        for node in silent {
+            self.heard.insert(node, cx.now);
+            self.missed(node, cx);
+        }
+    }
+
+    /// Another trader is gone, as far as can be seen from here: all are told.
+    fn missed(&mut self, node: NodeId, cx: &mut Cx<'_>) {
+        self.unpair_from(node, cx);
+        let lost = self.roster.iter().find(|term| term.trader == peer::party(node)).copied();
+        if let Some(term) = lost {
+            let all = self.settings.customers.iter().chain([&self.settings.warehouse]);
+            cx.send_many(all.copied().collect(), Message::Lost { term });
+        }
+    }
+}
+
+impl Machine for Trader {
+    type Message = Message;
+    type Command = Command;
+    type Report = Report;
+    type Record = Record;
+    type Snapshot = Snapshot;
+    type Alarm = Alarm;
+
+    fn handle(&mut self, input: Input<Self>, cx: &mut Cx<'_>) {
+        match input {
+            Input::Restore { snapshot, .. } => self.restore(snapshot),
+            Input::Replay { record, .. } => self.replay(record),
+            Input::Start => self.start(cx),
+            Input::Message { from, body } => self.message(from, body, cx),
+            Input::Closed(node) => {
+                if self.settings.traders.contains(&node) {
+                    self.missed(node, cx);
+                }
+            }
+            Input::Alarm(Alarm::Beat) => self.beat(cx),
+            Input::Alarm(Alarm::Resend) => {
+                cx.set(Alarm::Resend, self.settings.times.resend);
+                self.resend(cx);
+            }
+            Input::Alarm(Alarm::Report) => self.report(cx),
+            Input::Alarm(Alarm::Look) => self.look(cx),
+            Input::Command(Command::Retire) => {
+                self.is_retiring = true;
+                self.finish(cx);
+            }
+            Input::Opened(_) | Input::Claimed(_) | Input::Refused(_) => {}
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.open.as_ref().map_or(Ok(()), |open| open.stall.check())
+    }
+}

@@ -1,0 +1,140 @@
+//! What a trader does with what customers ask for.
+
+use machine::{After, Destination, NodeId};
+use market::{Command, Deed, Outcome, Request, RequestId, TermId, Tried};
+
+use super::counts::Fate;
+use super::deeds::Waiting;
+use super::{Cx, FORWARDED_MAX, Trader};
+use crate::message::{House, Message};
+use crate::settings::Durability;
+
+impl Trader {
+    pub(super) fn asked(
+        &mut self,
+        customer: NodeId,
+        request: Request,
+        home: Option<TermId>,
+        is_retried: bool,
+        cx: &mut Cx<'_>,
+    ) {
+        let term = self.term();
+        if let Command::Buy(order) = &request.command {
+            if self.denies() {
+                match self.fate(&request, is_retried, cx) {
+                    Fate::Late => return,
+                    Fate::Denied(outcome) => {
+                        let id = request.id;
+                        cx.send(customer, Message::Answer { id, outcome, is_by_cache: true });
+                        return;
+                    }
+                    Fate::PassedOn => {}
+                }
+            }
+            let (good, quantity) = (order.good.clone(), order.quantity);
+            if term.is_some() && home == term && self.lends() {
+                self.wish(&good, quantity, cx);
+                if self.sell(customer, &request, cx) {
+                    return;
+                }
+            }
+        }
+        self.forward(customer, request, home, cx);
+    }
+
+    /// Passes a request on to the warehouse.
+    fn forward(
+        &mut self,
+        customer: NodeId,
+        request: Request,
+        home: Option<TermId>,
+        cx: &mut Cx<'_>,
+    ) {
+        if self.forwarded.len() >= FORWARDED_MAX && !self.forwarded.contains_key(&request.id) {
+            return;
+        }
+        let by = self.term();
+        if home.is_some()
+            && home == by
+            && let Some(open) = &mut self.open
+        {
+            // From now on it is the warehouse's to decide.
+            _ = open.stall.shut(request.id);
+        }
+        self.forwarded.insert(request.id, customer);
+        self.house(House::Forward { request, home, by }, cx);
+    }
+
+    /// Sells from what is on loan; false if the warehouse is to be asked.
+    fn sell(&mut self, customer: NodeId, request: &Request, cx: &mut Cx<'_>) -> bool {
+        let draw = cx.random.next_u64();
+        let Some(open) = &mut self.open else { return false };
+        let id = request.id;
+        match open.stall.sell(request, cx.now.as_millis(), draw) {
+            Tried::Ask => false,
+            Tried::Refused(refusal) => {
+                self.answer(customer, id, Outcome::Refused(refusal), cx);
+                true
+            }
+            Tried::SoldBefore(receipt) => {
+                // What waits to be confirmed is answered then.
+                if !open.deeds.is_unconfirmed(id) {
+                    self.answer(customer, id, Outcome::Bought(receipt), cx);
+                }
+                true
+            }
+            Tried::Sold(receipt, deed) => {
+                let outcome = Outcome::Bought(receipt);
+                self.sold(deed, Waiting { customer, id, outcome }, cx);
+                true
+            }
+        }
+    }
+
+    fn sold(&mut self, deed: Deed, waiting: Waiting, cx: &mut Cx<'_>) {
+        if self.is_logging() {
+            self.did(deed, cx);
+            let Waiting { customer, id, outcome } = waiting;
+            let answer = Message::Answer { id, outcome, is_by_cache: false };
+            cx.send_after(After::Own, Destination::One(customer), answer);
+            self.report_soon(cx);
+            return;
+        }
+        #[cfg(feature = "planted")]
+        if self.settings.has_planted(crate::Planted::EarlyYes) {
+            let Waiting { customer, id, outcome } = waiting.clone();
+            cx.send(customer, Message::Answer { id, outcome, is_by_cache: false });
+        }
+        let Some(open) = &mut self.open else { return };
+        open.deeds.sold(deed, waiting);
+        self.report_on(cx);
+        self.keep_on(cx);
+    }
+
+    /// Deeds are there to be reported: at once if answers wait for that.
+    pub(super) fn report_on(&mut self, cx: &mut Cx<'_>) {
+        let has_buddy = self.open.as_ref().is_some_and(|open| open.buddy.is_some());
+        let is_ending = self.open.as_ref().is_some_and(|open| open.is_ending);
+        match self.settings.durability {
+            Durability::Warehouse => self.report(cx),
+            Durability::Buddy if !has_buddy || is_ending => self.report(cx),
+            Durability::Buddy | Durability::TraderLog if is_ending => self.report(cx),
+            Durability::Buddy | Durability::TraderLog => self.report_soon(cx),
+        }
+    }
+
+    /// These answers may leave.
+    pub(super) fn confirm(&mut self, confirmed: Vec<Waiting>, cx: &mut Cx<'_>) {
+        for Waiting { customer, id, outcome } in confirmed {
+            self.answer(customer, id, outcome, cx);
+        }
+    }
+
+    /// The warehouse wants to decide a request of this term.
+    pub(super) fn shut(&mut self, id: RequestId, cx: &mut Cx<'_>) {
+        let Some(open) = &mut self.open else { return };
+        let deed = open.stall.shut(id);
+        self.did(deed, cx);
+        self.report(cx);
+    }
+}

@@ -1,0 +1,194 @@
+//! What a seed stands for in worlds of trading houses. Each seed draws its own mix of kinds of fault
+//! (swarm testing).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use houses::{Cache, Durability, Refuse, Times, TraderChoice};
+use machine::{Instant, NodeId, Random};
+
+use crate::engine::Links;
+
+/// The kinds of fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// No message passes between these nodes and the others.
+    Partition(BTreeSet<NodeId>),
+    /// What these nodes send does not reach the others.
+    OneWay(BTreeSet<NodeId>),
+    /// The node ends without warning, and comes back after.
+    Crash(NodeId),
+    /// The node stops in its tracks, and goes on after.
+    Pause(NodeId),
+    /// All that the node sends and receives takes longer.
+    Slow(NodeId, Duration),
+    /// This many percent of all messages are lost.
+    Loss(u64),
+    /// Connections of the node drop, though both ends are up; they return after.
+    Flap(NodeId),
+    /// Writes of the warehouse take up to a second.
+    SlowDisk,
+    /// A trader gives back what it has and ends, and comes back after.
+    Retire(NodeId),
+}
+
+/// How many kinds of fault a seed can draw.
+const DRAWS: u64 = 11;
+
+impl Fault {
+    /// The kind, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Partition(_) => "partition",
+            Self::OneWay(_) => "one-way partition",
+            Self::Crash(_) => "crash and restart",
+            Self::Pause(_) => "pause",
+            Self::Slow(..) => "slow node",
+            Self::Loss(_) => "loss burst",
+            Self::Flap(_) => "flapping links",
+            Self::SlowDisk => "slow disk",
+            Self::Retire(_) => "retirement",
+        }
+    }
+}
+
+/// A fault, when it comes and how long it lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// When it comes.
+    pub at: Instant,
+    /// How long it lasts.
+    pub lasts: Duration,
+    /// What it is.
+    pub fault: Fault,
+}
+
+/// What a seed stands for.
+#[derive(Debug, Clone)]
+pub struct Swarm {
+    /// The seed.
+    pub seed: u64,
+    /// How many traders there are, numbered from 1; node 0 is the warehouse.
+    pub traders: u32,
+    /// How many customers there are; their numbers follow.
+    pub customers: u32,
+    /// How links behave when no fault changes them.
+    pub links: Links,
+    /// The longest time of a write to a disk.
+    pub disk_max: Duration,
+    /// How long faults go on.
+    pub safety_phase: Duration,
+    /// The faults, by time.
+    pub faults: Vec<Planned>,
+    /// How traders use what they know.
+    pub cache: Cache,
+    /// What an answered sale from a loan outlives.
+    pub durability: Durability,
+    /// Which trader customers ask.
+    pub choice: TraderChoice,
+    /// The times that all go by.
+    pub times: Times,
+    /// Units that a seller brings at the start, and each time after.
+    pub stock_max: u32,
+    /// After how many records the warehouse replaces its journal by a snapshot.
+    pub snapshot_every: u64,
+    /// Whether each message is encoded and decoded on its way.
+    pub codec: bool,
+}
+
+/// The fewest faults of a world.
+pub const FAULTS_MIN: u64 = 3;
+/// The most.
+const FAULTS_MAX: u64 = 14;
+
+impl Swarm {
+    /// What `seed` stands for.
+    pub fn from_seed(seed: u64) -> Self {
+        let mut random = Random::fork(seed, 0);
+        let random = &mut random;
+        let millis = Duration::from_millis;
+        let safety_phase = Duration::from_secs(30);
+        let (traders, customers) = (random.between(1, 4) as u32, random.between(3, 8) as u32);
+        let links = Links {
+            delay_min: Duration::from_micros(random.between(20, 500)),
+            delay_spread: Duration::from_micros(random.between(100, 20_000)),
+            straggler_one_in: *random.pick(&[0, 20, 100]).unwrap_or(&0),
+            loss: if random.chance(0.5) { random.unit() * 0.1 } else { 0.0 },
+            duplication: if random.chance(0.5) { random.unit() * 0.1 } else { 0.0 },
+        };
+        let refuse = *random
+            .pick(&[Refuse::Never, Refuse::Fresh(millis(300)), Refuse::Always])
+            .unwrap_or(&Refuse::Always);
+        let cache = match random.below(8) {
+            0 => Cache::None,
+            1 => Cache::TimeToLive { age_max: millis(random.between(50, 2_000)), refuse },
+            2 => Cache::Push { period: millis(random.between(5, 500)), refuse },
+            _ => Cache::Lease,
+        };
+        let durability =
+            [Durability::Warehouse, Durability::Buddy, Durability::Buddy, Durability::TraderLog];
+        let durability = *random.pick(&durability).unwrap_or(&Durability::Buddy);
+        Self {
+            seed,
+            traders,
+            customers,
+            links,
+            disk_max: Duration::from_micros(random.between(50, 20_000)),
+            safety_phase,
+            faults: faults(traders, customers, safety_phase, random),
+            cache,
+            durability,
+            choice: *random
+                .pick(&[TraderChoice::Random, TraderChoice::Sticky])
+                .unwrap_or(&TraderChoice::Random),
+            times: Times {
+                beat_period: millis(100),
+                beat_limit: millis(random.between(400, 1_500)),
+                resend: millis(random.between(100, 400)),
+                report_every: millis(random.between(1, 300)),
+                recall_limit: millis(random.between(300, 3_000)),
+                horizon: millis(random.between(100, 2_000)),
+            },
+            stock_max: *random.pick(&[3, 20, 100, 2_000]).unwrap_or(&20),
+            snapshot_every: random.between(5, 300),
+            codec: random.chance(0.2),
+        }
+    }
+}
+
+fn faults(traders: u32, customers: u32, within: Duration, random: &mut Random) -> Vec<Planned> {
+    let kinds = random.next_u64();
+    let count = random.between(FAULTS_MIN, FAULTS_MAX);
+    let nodes = 1 + traders + customers;
+    // Every other fault is one of the warehouse's or the traders'.
+    let victim = |random: &mut Random| {
+        let among = if random.chance(0.7) { 1 + traders } else { nodes };
+        NodeId(random.below(among.into()) as u32)
+    };
+    let side = |random: &mut Random| -> BTreeSet<NodeId> {
+        let some = (0..nodes).filter(|_| random.chance(0.4));
+        some.map(NodeId).collect()
+    };
+    let mut faults: Vec<Planned> = (0..count)
+        .map(|_| {
+            // One of the kinds of this world.
+            let allowed: Vec<u64> = (0..DRAWS).filter(|kind| kinds >> kind & 1 == 1).collect();
+            let fault = match random.pick(&allowed).copied().unwrap_or(2) {
+                0 => Fault::Partition(side(random)),
+                1 => Fault::OneWay(side(random)),
+                2 | 3 => Fault::Crash(victim(random)),
+                4 | 5 => Fault::Pause(victim(random)),
+                6 => Fault::Slow(victim(random), Duration::from_millis(random.between(10, 800))),
+                7 => Fault::Loss(random.between(10, 60)),
+                8 => Fault::Flap(victim(random)),
+                9 => Fault::SlowDisk,
+                _ => Fault::Retire(NodeId(random.between(1, traders.into()) as u32)),
+            };
+            let at = Instant::ZERO
+                + Duration::from_millis(random.between(200, within.as_millis() as u64));
+            Planned { at, lasts: Duration::from_millis(random.between(20, 5_000)), fault }
+        })
+        .collect();
+    faults.sort_by_key(|planned| planned.at);
+    faults
+}

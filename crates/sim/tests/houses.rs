@@ -1,0 +1,81 @@
+//! Worlds of trading houses: seeds that once showed a bug, a fixed set of each kind, and fresh ones.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
+
+use std::ops::{ControlFlow, Range};
+use std::time::Duration;
+
+use houses::{Cache, Durability, Refuse};
+use sim::houses::{FAULTS_MIN, Options, Totals, run, run_seeds};
+
+/// Seeds whose worlds showed a bug that was then mended, and which.
+const ONCE_BROKEN: &[(u64, &str)] = &[
+    (12, "a trader cut off from the warehouse never heard that its term was over"),
+    (19, "a term that its trader had never heard of was waited for in vain"),
+    (67, "a sale that the warehouse had taken and forgotten was asked for again and again"),
+    (414, "a late copy of a request was sold to, when what shut it had been forgotten"),
+    (9, "a sale not yet reported was passed on as none, for its answer was forgotten here"),
+    (2550, "an answer that nothing was known was followed by a sale"),
+    (3079, "one copy of a request was denied by a trader's counts, and another was sold to"),
+    (7771, "a trader retired while the term that it had asked for began"),
+];
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn hold(seeds: Range<u64>, options: &Options) -> Totals {
+    let (totals, failure) = run_seeds(seeds, threads(), options, |_| ControlFlow::Continue(()));
+    if let Some(outcome) = failure {
+        let lines: Vec<&str> = outcome.trace.lines().collect();
+        let last = lines[lines.len().saturating_sub(60)..].join("\n");
+        panic!("{last}\nseed {} of {options:?}: {:?}", outcome.seed, outcome.violation);
+    }
+    totals
+}
+
+#[test]
+fn worlds_that_once_broke_hold_now() {
+    for (seed, bug) in ONCE_BROKEN {
+        assert_eq!(run(*seed, &Options::default()).violation, None, "seed {seed}: {bug}");
+    }
+}
+
+#[test]
+fn no_world_of_a_fixed_set_breaks_whatever_traders_know_and_a_sale_outlives() {
+    let (age_max, period) = (Duration::from_millis(500), Duration::from_millis(100));
+    let kinds = [
+        (Cache::None, Durability::Warehouse),
+        (Cache::TimeToLive { age_max, refuse: Refuse::Always }, Durability::Warehouse),
+        (Cache::Push { period, refuse: Refuse::Always }, Durability::Warehouse),
+        (Cache::Lease, Durability::Warehouse),
+        (Cache::Lease, Durability::Buddy),
+        (Cache::Lease, Durability::TraderLog),
+    ];
+    for (cache, durability) in kinds {
+        let options =
+            Options { cache: Some(cache), durability: Some(durability), ..Options::default() };
+        let totals = hold(0..60, &options);
+        let contents = &totals.contents;
+        assert!(totals.faults_min.unwrap() + 2 >= FAULTS_MIN, "{totals:?}");
+        assert!(contents.sold > 10_000 && contents.refused > 1_000, "{totals:?}");
+        assert_eq!(contents.loans > 0, cache == Cache::Lease, "{totals:?}");
+        assert_eq!(contents.denied > 0, totals.contents.loans == 0 && cache != Cache::None);
+    }
+}
+
+#[test]
+fn no_fresh_world_breaks() {
+    let first =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    println!("fresh seeds from {first}");
+    hold(first..first + 500, &Options::default());
+}
+
+#[test]
+fn the_same_seed_is_the_same_world() {
+    let options = Options { trace: true, ..Options::default() };
+    for seed in 0..4 {
+        assert_eq!(run(seed, &options).trace, run(seed, &options).trace);
+    }
+}
