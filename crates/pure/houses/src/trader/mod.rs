@@ -11,7 +11,7 @@
 //! ```
 //!
 //! **Promise.** A buyer that hears of a sale has it, and hears of no other one for the same request.
-//! *Why:* a request is sold from a loan in its home term only, and there once ([`Stall`]); its answer
+//! *Why:* a request is sold from a loan in its home term only, and there once ([`market::Stall`]); its answer
 //! leaves when the warehouse or whoever the warehouse will ask before it ends the term has the deed;
 //! and what this trader passes on instead, it has shut before.
 
