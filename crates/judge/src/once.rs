@@ -1,6 +1,9 @@
 //! That nothing was executed twice, and that clients were told what the traders did.
 
-use market::{Outcome, RequestId};
+use std::collections::BTreeMap;
+
+use market::{Outcome, Party, RequestId};
+use view::What;
 use view::history::{Phase, phase};
 
 use crate::finding::Finding;
@@ -10,7 +13,8 @@ const PROPERTY: &str = "exactly once";
 
 /// No request is carried out twice, or refused for good and carried out all the same; a number is
 /// given to one request only; and what a client is told is what the trader did. `doubled` is what
-/// the books of the final market say of it.
+/// the books of the final market say of it. Who has a session again after a crash counts all that
+/// it was sold before.
 pub fn judge(stories: &Stories<'_>, doubled: Option<String>) -> Finding {
     Finding::from_check(PROPERTY, check(stories, doubled))
 }
@@ -23,7 +27,11 @@ fn check(stories: &Stories<'_>, doubled: Option<String>) -> Result<Finding, Stri
         repeated += story.repeated.len();
     }
     doubled.map_or(Ok(()), Err)?;
-    let evidence = format!("requests carried out: {executed}, asked again in vain: {repeated}");
+    let returned = check_returns(stories)?;
+    let evidence = format!(
+        "requests carried out: {executed}, asked again in vain: {repeated}, clients that came back: \
+         {returned}"
+    );
     Ok(Finding::held(PROPERTY, executed, evidence, "no request was carried out"))
 }
 
@@ -55,6 +63,33 @@ fn check_request(request: RequestId, story: &Story<'_>) -> Result<(), String> {
     check_answer(request, story)
 }
 
+/// Whether each client that has a session again has been told of all that it bought: how many did.
+fn check_returns(stories: &Stories<'_>) -> Result<usize, String> {
+    let mut bought: BTreeMap<Party, Vec<usize>> = BTreeMap::new();
+    for (request, story) in &stories.requests {
+        let told = story.answered.iter();
+        let told = told.filter(|(_, outcome)| matches!(outcome, Outcome::Bought(_)));
+        let told = told.map(|(at, _)| *at).chain(story.sold.iter().map(|(at, _)| *at));
+        if let Some(first) = told.min() {
+            bought.entry(request.client.party).or_default().push(first);
+        }
+    }
+    let mut returned = 0;
+    for (at, event) in stories.events.iter().enumerate() {
+        let What::Returned { purchases } = event.what else { continue };
+        returned += 1;
+        let party = Party(event.node.0.into());
+        let before = bought.get(&party).map_or(0, |all| all.iter().filter(|it| **it < at).count());
+        if before as u64 > purchases {
+            return Err(format!(
+                "party {party} bought {before} times and was told of {purchases} at {}",
+                line(at)
+            ));
+        }
+    }
+    Ok(returned)
+}
+
 /// What the client was told is what the trader did.
 fn check_answer(request: RequestId, story: &Story<'_>) -> Result<(), String> {
     let Some((told, outcome)) = story.answered.first() else { return Ok(()) };
@@ -76,7 +111,7 @@ fn check_answer(request: RequestId, story: &Story<'_>) -> Result<(), String> {
             let told = (good, *quantity);
             story.withdrawn.first().filter(|(_, given)| *given != told).map(|(at, _)| *at)
         }
-        Outcome::Opened | Outcome::Expired { .. } | Outcome::Term(_) => None,
+        Outcome::Opened { .. } | Outcome::Expired { .. } | Outcome::Term(_) => None,
     };
     match did {
         Some(did) => Err(format!(

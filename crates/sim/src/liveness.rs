@@ -25,7 +25,7 @@ pub(crate) fn phase(market: &mut MarketWorld) {
     for node in peers {
         market.world.command(node, peer::Command::WindDown);
     }
-    market.leavers_return = false;
+    (market.leavers_return, market.winds_down) = (false, true);
     let winding_down = market.world.now();
     let done = |market: &MarketWorld| market.peers().all(|(_, peer)| !peer.is_busy());
     if !until(market, winding_down + DONE_WITHIN, done) {

@@ -26,6 +26,8 @@ pub(crate) struct MarketWorld {
     active: BTreeMap<usize, Fault>,
     /// Whether who leaves returns at once: when all faults are over, until the market winds down.
     pub leavers_return: bool,
+    /// Whether nobody asks for anything new, and so neither does who returns yet.
+    pub winds_down: bool,
     pub faults: BTreeMap<&'static str, u64>,
 }
 
@@ -58,6 +60,7 @@ impl MarketWorld {
             agenda,
             active: BTreeMap::new(),
             leavers_return: false,
+            winds_down: false,
             faults: BTreeMap::new(),
         };
         for node in 0..=market.options.peers {
@@ -76,6 +79,9 @@ impl MarketWorld {
         let (snapshot, records) = self.world.own_journal(node);
         let settled = Settled::read(snapshot, records);
         self.world.start(node, machine, &mut self.watch);
+        if self.winds_down {
+            self.world.command(node, peer::Command::WindDown);
+        }
         if let Some(peer) = self.world.machine(node).and_then(Node::peer) {
             self.watch.came_back(self.world.now(), peer::party(node), &settled, peer);
         }

@@ -152,6 +152,7 @@ impl Swarm {
                 Planned { at, lasts, fault: draw(kind, peers, &mut random) }
             })
             .collect();
+        faults.extend(late_words(peers, &mut Random::fork(seed, LATE_WORDS)));
         faults.sort_by_key(|planned| planned.at);
         let disk_max = millis(&mut random, 1, 10);
         let order = order(&mut random, &mut Random::fork(seed, ORDERS));
@@ -239,6 +240,26 @@ fn draw(kind: u64, peers: u32, random: &mut Random) -> Fault {
         11 => Fault::Leave(any(random)),
         _ => Fault::Resign,
     }
+}
+
+/// The stream of chance from which is drawn whose last words are late.
+const LATE_WORDS: u64 = 25;
+
+/// In some worlds peers come back so soon that what an earlier life said arrives after what the next
+/// one says.
+fn late_words(peers: u32, random: &mut Random) -> Vec<Planned> {
+    let count = random.below(8).saturating_sub(4);
+    let pair = |_| {
+        let node = NodeId(random.between(1, peers.into()) as u32);
+        let millis = Duration::from_millis;
+        let (at, lasts) = (millis(random.between(3_000, 50_000)), millis(300));
+        let at = Instant::ZERO + at;
+        let late = millis(random.between(100, 3_000));
+        let slow = Planned { at, lasts, fault: Fault::Slow(node, late) };
+        let crash = Planned { at: at + lasts, lasts: millis(1), fault: Fault::Crash(node) };
+        [slow, crash]
+    };
+    (0..count).flat_map(pair).collect()
 }
 
 /// Some of the peers, from one to all but one.

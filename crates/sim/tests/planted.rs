@@ -38,8 +38,12 @@ fn a_peer_that_talks_past_its_overlay_is_found() {
 
 #[test]
 fn a_peer_that_comes_back_without_its_history_is_found() {
-    let lost = "no request is lost in silence, and none is counted twice";
-    assert_eq!(found(Planted::Amnesia), lost);
+    // Whichever looks first: what was under way is gone, or what was there is brought again.
+    let either = [
+        "no request is lost in silence, and none is counted twice",
+        "no seller brings a second opening stock",
+    ];
+    assert!(either.contains(&found(Planted::Amnesia).as_str()));
 }
 
 #[test]

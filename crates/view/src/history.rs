@@ -202,7 +202,7 @@ impl History {
                 json!({ "quantity": quantity, "request": request.to_string() })
             }
             Outcome::Refused(refusal) => json!(refusal.to_string()),
-            Outcome::Opened | Outcome::Expired { .. } | Outcome::Term(_) => Value::Null,
+            Outcome::Opened { .. } | Outcome::Expired { .. } | Outcome::Term(_) => Value::Null,
         };
         let phase = phase(outcome);
         if phase != Phase::Info {

@@ -61,6 +61,9 @@ fn deed(event: &Event) -> String {
         What::BoughtAll { purchases } => {
             format!("{me} has all that it wanted, after {purchases} purchases")
         }
+        What::Returned { purchases } => {
+            format!("{me} has its session again; by the books it has bought {purchases} times")
+        }
         What::Left => format!("{me} has left the market"),
         What::Fault { fault, target } => fault_words(*fault, &name(*target)),
         What::Links(fault) => link_words(fault),
@@ -186,7 +189,7 @@ fn asked(request: RequestId, operation: &Operation) -> String {
 fn answered(request: RequestId, operation: &Operation, outcome: &Outcome) -> String {
     let party = request.client.party;
     match outcome {
-        Outcome::Opened => format!("party {party} has its session"),
+        Outcome::Opened { .. } => format!("party {party} has its session"),
         Outcome::Bought(receipt) => {
             format!("buyer {party} bought {} for {}", goods(receipt), receipt.paid)
         }

@@ -47,6 +47,23 @@ fn one_request_sold_twice() {
 }
 
 #[test]
+fn a_client_that_came_back_to_fewer_purchases_than_it_made() {
+    let mut run = small().finish();
+    let mut returned = run.events.last().unwrap().clone();
+    let sold = run.events.iter().filter(|event| is_sold(&event.what)).count() as u64;
+    returned.node = machine::NodeId(3);
+    returned.what = What::Returned { purchases: sold };
+    run.events.push(returned.clone());
+    assert_eq!(finding(&run, ONCE).ruling, Ruling::Pass);
+    returned.what = What::Returned { purchases: 0 };
+    run.events.push(returned);
+    let line = run.events.len();
+    let evidence =
+        format!("party 3 bought 1 times and was told of 0 at line {line} of events.jsonl");
+    assert_broken(&run, ONCE, &evidence);
+}
+
+#[test]
 fn one_request_sold_and_refused() {
     let mut run = small().finish();
     let first = at(&run, is_sold);

@@ -83,7 +83,10 @@ impl World {
         self.happen(node, What::Started { incarnation, role: "peer".to_owned() });
         if node != 0 {
             let open = self.request(node, Command::Open);
-            self.apply(&open);
+            let Outcome::Opened { purchases } = self.apply(&open).outcome else { return };
+            if incarnation > Incarnation(1) {
+                self.happen(node, What::Returned { purchases });
+            }
         }
     }
 

@@ -51,6 +51,13 @@ impl VectorClock {
         *count = count.saturating_add(1);
     }
 
+    /// At least so many events of `node` are known.
+    pub fn raise(&mut self, node: NodeId, count: u64) {
+        if count > self.get(node) {
+            self.0.insert(node, count);
+        }
+    }
+
     /// How many events of `node` are known.
     pub fn get(&self, node: NodeId) -> u64 {
         self.0.get(&node).copied().unwrap_or_default()

@@ -214,6 +214,8 @@ impl Customer {
                     self.tell(What::Answered { request: id, operation, outcome, took_ns }, cx);
                     self.go_on(&command, Some(&told), cx);
                 }
+                // A later life of a customer begins anew.
+                Resolution::Returned { .. } => {}
                 Resolution::InDoubt { id, command } => {
                     self.sent.remove(&id);
                     let operation = Operation::from(&command);

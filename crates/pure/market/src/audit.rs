@@ -87,6 +87,9 @@ impl Kernel {
             let gone = u128::from(account.sold) + u128::from(account.withdrawn);
             let all = gone + left.remove(party).unwrap_or_default();
             same(&format!("units of party {party}"), u128::from(account.deposited), all)?;
+            holds(account.purchases <= account.bought, || {
+                format!("party {party} bought less than a unit an order: {account:?}")
+            })?;
             let parts = [account.deposited, account.withdrawn, account.sold, account.bought];
             sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += u128::from(part));
         }
@@ -289,6 +292,12 @@ mod tests {
                 "an unsold sale",
                 Box::new(|k| {
                     k.ledger.accounts.get_mut(&Party(1)).unwrap().sold -= 1;
+                }),
+            ),
+            (
+                "an order of nothing",
+                Box::new(|k| {
+                    k.ledger.accounts.get_mut(&Party(2)).unwrap().purchases = 8;
                 }),
             ),
             ("a lost account", Box::new(|k| _ = k.ledger.accounts.remove(&Party(2)))),

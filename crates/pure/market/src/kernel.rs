@@ -75,10 +75,14 @@ impl Kernel {
     fn answer(&mut self, entry: &Entry, request: &Request) -> Applied {
         let refused = |refusal| Applied { outcome: Outcome::Refused(refusal), repeated: false };
         if request.command == Command::Open {
+            let purchases = self.account(request.id.client.party).purchases;
             return match self.sessions.open(request, self.now_ms) {
-                Ok(repeated) => Applied { outcome: Outcome::Opened, repeated },
+                Ok(repeated) => Applied { outcome: Outcome::Opened { purchases }, repeated },
                 Err(refusal) => refused(refusal),
             };
+        }
+        if let Some(highest) = self.sessions.shut_to(request) {
+            return refused(Refusal::LifeOver { highest });
         }
         let Self { rules, inventory, ledger, sessions, terms, .. } = self;
         let Some(session) = sessions.open.get_mut(&request.id.client) else {
@@ -212,7 +216,8 @@ fn execute(
 ) -> Result<Outcome, Refusal> {
     let party = request.id.client.party;
     match &request.command {
-        Command::Open => Ok(Outcome::Opened),
+        // Answered where sessions are looked up.
+        Command::Open => Err(Refusal::UnknownSession),
         Command::Buy(order) => {
             let parties = (party, entry.trader);
             trade::buy(inventory, ledger, rules, parties, order, entry.draw).map_err(|refusal| {

@@ -14,6 +14,8 @@ pub struct Account {
     pub paid: Money,
     /// Units bought.
     pub bought: u64,
+    /// Orders that were filled, all or in part, as a buyer.
+    pub purchases: u64,
     /// Money earned as a seller, commission taken off.
     pub earned: Money,
     /// Units sold.
@@ -108,6 +110,7 @@ impl Ledger {
         let buyer = self.account(buyer);
         buyer.paid += paid;
         buyer.bought += u64::from(quantity);
+        buyer.purchases += 1;
     }
 
     /// Books the trader's side of a sale.

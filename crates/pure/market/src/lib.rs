@@ -46,7 +46,8 @@
 //!   the totals, [`Kernel::audit`] everything.
 //! - **Exactly once** (SAFETY S9). A request of an open session is executed once at most; asked
 //!   again, it gets its first answer, until the client acknowledges it. A party's lives must rise:
-//!   a session that expired is never opened again, and nothing of it is executed later.
+//!   a session that expired is never opened again, and nothing of it is executed later; nor is
+//!   anything of an earlier life when a later one has opened its session.
 //! - **Stock on loan is sold once.** A warehouse lends units to a trader for a [term](Term); what the
 //!   trader's [`Stall`] sells is booked once, and while any of a good is on loan nobody says that it
 //!   is sold out (SAFETY S11 to S13).

@@ -16,8 +16,13 @@ pub struct Applied {
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// The session is open.
-    Opened,
+    /// The session is open, and any earlier one of the same party is shut: nothing more is executed
+    /// there.
+    Opened {
+        /// How many orders of the party were filled, in all of its lives: none of an earlier one
+        /// comes on top.
+        purchases: u64,
+    },
     /// All or, if the order allows it, some units were sold.
     Bought(Receipt),
     /// The lot is on sale.
@@ -56,9 +61,10 @@ impl Outcome {
                     | Refusal::LifeOver { .. }
                     | Refusal::LimitReached(Limit::Sessions | Limit::Parties)
             ),
-            Self::Opened | Self::Bought(_) | Self::Deposited { .. } | Self::Withdrawn { .. } => {
-                true
-            }
+            Self::Opened { .. }
+            | Self::Bought(_)
+            | Self::Deposited { .. }
+            | Self::Withdrawn { .. } => true,
         }
     }
 
@@ -66,7 +72,7 @@ impl Outcome {
     pub fn is_remembered(&self) -> bool {
         match self {
             Self::Bought(_) | Self::Deposited { .. } | Self::Withdrawn { .. } => true,
-            Self::Opened | Self::Expired { .. } | Self::Term(_) => false,
+            Self::Opened { .. } | Self::Expired { .. } | Self::Term(_) => false,
             Self::Refused(refusal) => refusal.is_remembered(),
         }
     }
@@ -136,8 +142,9 @@ pub enum Refusal {
     /// The session was never opened here, or has expired.
     #[error("no such session: it was never opened or has expired; open one; nothing was executed")]
     UnknownSession,
-    /// The party has already opened this life or a later one; a delayed copy of an old request to
-    /// open must not bring an expired session back.
+    /// The party has already opened this life or a later one. A delayed copy of an old request to
+    /// open must not bring an expired session back; and what an earlier life asked for and has no
+    /// answer by then is never executed.
     #[error("this life of the party is over; open one above {highest}; nothing was executed")]
     LifeOver {
         /// The highest life that the party has opened.

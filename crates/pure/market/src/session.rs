@@ -3,6 +3,10 @@
 //! A session is one life of a client. It keeps each answer with the command it belongs to, until
 //! the client acknowledges it, so a repeated request gets its first answer and executes nothing.
 //! The kept command is the fingerprint: it is compared whole, so two commands never look alike.
+//!
+//! Whoever opens a session shuts the party's earlier ones: they give the answers that they keep,
+//! until they expire, and execute nothing more. So what a client has bought by then is all that its
+//! earlier lives will ever have bought.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -87,12 +91,16 @@ impl Sessions {
     /// Opens a session; true if it was open before.
     pub fn open(&mut self, request: &Request, now_ms: u64) -> Result<bool, Refusal> {
         let client = request.id.client;
+        let highest = self.lives.get(&client.party).copied();
+        if let Some(highest) = highest.filter(|highest| client.life < *highest) {
+            return Err(Refusal::LifeOver { highest });
+        }
         if let Some(session) = self.open.get_mut(&client) {
             session.hear(request, now_ms);
             return Ok(true);
         }
-        match self.lives.get(&client.party) {
-            Some(&highest) if client.life <= highest => return Err(Refusal::LifeOver { highest }),
+        match highest {
+            Some(highest) if client.life <= highest => return Err(Refusal::LifeOver { highest }),
             None if self.lives.len() >= PARTIES_MAX => {
                 return Err(Refusal::LimitReached(Limit::Parties));
             }
@@ -106,6 +114,16 @@ impl Sessions {
         let session = Session { seen_ms: now_ms, answered_below, answers: VecDeque::new() };
         self.open.insert(client, session);
         Ok(false)
+    }
+
+    /// The later life that keeps a request from being executed: its session is shut and has no
+    /// answer to it.
+    pub fn shut_to(&self, request: &Request) -> Option<u64> {
+        let session = self.open.get(&request.id.client)?;
+        let highest = *self.lives.get(&request.id.client.party)?;
+        let is_shut = request.id.client.life < highest;
+        let is_answered = || matches!(session.find(request), Ok(Place::Answered(_)));
+        (is_shut && !is_answered()).then_some(highest)
     }
 
     /// Closes the sessions without a request for `idle_ms`, and counts them.

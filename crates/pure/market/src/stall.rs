@@ -199,7 +199,7 @@ impl Stall {
             return true;
         }
         let open = Request { command: Command::Open, ..request.clone() };
-        self.apply(&open, at_ms, 0) == Outcome::Opened
+        matches!(self.apply(&open, at_ms, 0), Outcome::Opened { .. })
     }
 
     fn apply(&mut self, request: &Request, at_ms: u64, draw: u64) -> Outcome {

@@ -133,13 +133,31 @@ fn a_request_without_a_session_is_not_executed() {
 fn opening_is_answered_again_and_loses_no_answers() {
     let mut kernel = market();
     ask(&mut kernel, request(2, 1, 1, buy("salt", 1)));
-    let opened = Applied { outcome: Outcome::Opened, repeated: true };
+    let opened = Applied { outcome: Outcome::Opened { purchases: 1 }, repeated: true };
     assert_eq!(ask(&mut kernel, request(2, 1, 1, Command::Open)), opened);
     assert!(ask(&mut kernel, request(2, 1, 1, buy("salt", 1))).repeated);
-    // A party may have two lives at once, with answers of their own.
-    assert!(!ask(&mut kernel, request(2, 2, 0, Command::Open)).repeated);
+}
+
+#[test]
+fn a_later_life_shuts_an_earlier_one_and_is_told_all_that_it_ever_bought() {
+    let mut kernel = market();
+    let first = ask(&mut kernel, request(2, 1, 1, buy("salt", 2)));
+    ask(&mut kernel, request(2, 1, 2, buy("fish", 1)));
+    let opened = Applied { outcome: Outcome::Opened { purchases: 1 }, repeated: false };
+    assert_eq!(ask(&mut kernel, request(2, 2, 0, Command::Open)), opened);
+    // What was late is too late, and changes nothing; what was answered still is.
+    let before = kernel.clone();
+    let over = refused(Refusal::LifeOver { highest: 2 });
+    for late in [buy("salt", 1), deposit("salt", 1, 1), Command::Open] {
+        assert_eq!(ask(&mut kernel, request(2, 1, 3, late)), over);
+    }
+    assert_eq!(kernel, before);
+    let again = ask(&mut kernel, request(2, 1, 1, buy("salt", 2)));
+    assert_eq!(again, Applied { outcome: first.outcome, repeated: true });
     assert!(!ask(&mut kernel, request(2, 2, 1, buy("salt", 1))).repeated);
-    assert_eq!((kernel.sessions(), left(&kernel)), (3, 98));
+    assert_eq!((kernel.sessions(), left(&kernel)), (3, 97));
+    assert_eq!(kernel.account(market::Party(2)).purchases, 2);
+    assert_eq!(kernel.audit(), Ok(()));
 }
 
 #[test]
@@ -167,5 +185,6 @@ fn an_expired_session_is_not_opened_again_by_a_late_copy() {
     let unknown = refused(Refusal::UnknownSession);
     assert_eq!(ask(&mut kernel, request(2, 1, 1, buy("salt", 1))), unknown);
     assert_eq!(left(&kernel), 99);
-    assert_eq!(ask(&mut kernel, request(2, 2, 0, Command::Open)).outcome, Outcome::Opened);
+    let opened = ask(&mut kernel, request(2, 2, 0, Command::Open)).outcome;
+    assert_eq!(opened, Outcome::Opened { purchases: 1 });
 }

@@ -42,7 +42,7 @@ fn a_sale_over_two_lots_is_shared_to_the_unit() {
     let kernel = &clients.kernel;
     let nothing = Account::default();
     let account = |party| kernel.account(Party(party));
-    assert_eq!(account(3), Account { paid: Money(70), bought: 4, ..nothing });
+    assert_eq!(account(3), Account { paid: Money(70), bought: 4, purchases: 1, ..nothing });
     assert_eq!(account(1), Account { earned: Money(23), sold: 1, deposited: 3, ..nothing });
     assert_eq!(account(2), Account { earned: Money(41), sold: 3, deposited: 3, ..nothing });
     assert_eq!(kernel.account(TRADER), Account { commission: Money(6), ..nothing });

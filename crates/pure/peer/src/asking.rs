@@ -4,7 +4,7 @@ use machine::{After, Destination, NodeId};
 use market::{Command, Outcome, Request, RequestId};
 
 use crate::buyer::Next;
-use crate::client::Resolution;
+use crate::client::{Resolution, is_recorded};
 use crate::event::{Operation, What};
 use crate::message::{Body, Message, Record, Sale, Standing, Trade};
 use crate::party;
@@ -16,7 +16,7 @@ use crate::settings::Role;
 impl Peer {
     /// A leader is known: what the peer wants can go on.
     pub(crate) fn act(&mut self, cx: &mut Cx<'_>) {
-        if !self.may_act() {
+        if !self.may_act() || !self.client.has_returned() {
             return;
         }
         if self.role.sells && !self.seller.has_stocked_up() {
@@ -30,7 +30,7 @@ impl Peer {
     }
 
     pub(crate) fn buy(&mut self, cx: &mut Cx<'_>) {
-        if self.may_act() && self.role.buys && !self.buying {
+        if self.may_act() && self.role.buys && !self.buying && self.client.has_returned() {
             let command = self.buyer.wish(cx.random);
             self.buying = command.is_some();
             self.submit(command, cx);
@@ -73,12 +73,13 @@ impl Peer {
             if matches!(request.command, Command::Buy(_)) {
                 self.ordering.ask(request.id);
             }
-            if request.command != Command::Open {
+            if is_recorded(&request.command) {
                 let RequestId { client, number } = request.id;
-                let (life, command, clock) =
-                    (client.life, request.command.clone(), self.clock.clone());
-                let stamp = self.ordering.stamp(request.id).cloned();
-                self.note(Record::Asked { life, number, command, clock, stamp }, cx);
+                let (life, command) = (client.life, request.command.clone());
+                self.note(Record::Asked { life, number, command }, cx);
+            }
+            self.note_counts(cx);
+            if request.command != Command::Open {
                 self.report_asked(request.id, &request.command, cx);
                 self.announce(request.id, cx);
             }
@@ -127,11 +128,13 @@ impl Peer {
                     let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
                     let known = outcome.clone();
                     let next = self.digest(&command, Some(&outcome), cx);
-                    let buyer = self.buyer.memory().clone();
-                    self.note(Record::Answered { number: id.number, buyer }, cx);
+                    if is_recorded(&command) {
+                        self.note(Record::Answered { number: id.number }, cx);
+                    }
                     self.report(What::Answered { request: id, operation, outcome, took_ns }, cx);
                     self.go_on(&command, Some(&known), next, cx);
                 }
+                Resolution::Returned { purchases } => self.returned(purchases, cx),
                 Resolution::InDoubt { id, command } => {
                     self.ordering.resolved(id);
                     let operation = Operation::from(&command);
@@ -269,6 +272,7 @@ impl Peer {
     pub(crate) fn send(&mut self, to: NodeId, body: Body, cx: &mut Cx<'_>) {
         if let Some(clock) = &mut self.clock {
             clock.tick(self.me);
+            self.note_counts(cx);
         }
         let after = match body {
             Body::Request(_)

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use machine::Random;
 use market::{Command, Good, Order, Outcome, Refusal};
-use serde::{Deserialize, Serialize};
 
 use crate::settings::BuyerSettings;
 
@@ -20,42 +19,31 @@ pub enum Next {
     Stop,
 }
 
-/// What of a buyer outlives a crash.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Memory {
-    /// How much it has bought: orders, not units.
-    pub purchases: u64,
-    /// What it looks for; none if any good will do.
-    pub wanted: Option<Good>,
-}
-
 /// A buyer's wishes.
 #[derive(Debug, Clone)]
 pub struct Buyer {
     settings: BuyerSettings,
     goods: Vec<Good>,
-    memory: Memory,
+    /// How much it has bought, in all of its lives: orders, not units.
+    purchases: u64,
+    /// What it looks for; none if any good will do. A later life looks for anything.
+    wanted: Option<Good>,
 }
 
 impl Buyer {
     /// A buyer that has bought nothing yet of `goods`.
     pub fn new(settings: BuyerSettings, goods: Vec<Good>) -> Self {
-        Self { settings, goods, memory: Memory::default() }
+        Self { settings, goods, purchases: 0, wanted: None }
     }
 
-    /// What a later life needs to go on as this buyer.
-    pub fn memory(&self) -> &Memory {
-        &self.memory
+    /// How much it has bought.
+    pub fn purchases(&self) -> u64 {
+        self.purchases
     }
 
-    /// Goes on from what an earlier life had on record.
-    pub fn restore(&mut self, memory: Memory) {
-        self.memory = memory;
-    }
-
-    /// An earlier life asked for what it wanted.
-    pub fn replay_asked(&mut self) {
-        self.memory.wanted = None;
+    /// The market says how much it has bought: more than it knows of, if it was not told of all.
+    pub fn has_bought(&mut self, purchases: u64) {
+        self.purchases = self.purchases.max(purchases);
     }
 
     /// Its settings.
@@ -66,12 +54,12 @@ impl Buyer {
     /// Whether it has bought all that it wants.
     pub fn is_done(&self) -> bool {
         let wanted = self.settings.purchases;
-        wanted != 0 && self.memory.purchases >= wanted
+        wanted != 0 && self.purchases >= wanted
     }
 
     /// The next purchase; none if there is nothing to be bought at all.
     pub fn wish(&mut self, random: &mut Random) -> Option<Command> {
-        let good = match self.memory.wanted.take() {
+        let good = match self.wanted.take() {
             Some(good) => good,
             None => random.pick(&self.goods)?.clone(),
         };
@@ -97,13 +85,13 @@ impl Buyer {
     ) -> Next {
         match outcome {
             Some(Outcome::Bought(_)) => {
-                self.memory.purchases += 1;
+                self.purchases += 1;
                 if self.is_done() {
                     return Next::Stop;
                 }
                 if let Some(pause) = self.settings.pause
                     && pause.after != 0
-                    && self.memory.purchases.is_multiple_of(pause.after)
+                    && self.purchases.is_multiple_of(pause.after)
                 {
                     return Next::Think(pause.lasts + self.think(random));
                 }
@@ -112,7 +100,7 @@ impl Buyer {
                 }
             }
             Some(Outcome::Refused(Refusal::OutOfStock { .. } | Refusal::NotSoldHere)) => {
-                self.memory.wanted = self.another_than(&order.good, random);
+                self.wanted = self.another_than(&order.good, random);
             }
             Some(_) | None => {}
         }

@@ -3,13 +3,16 @@
 //!
 //! ```text
 //!   Closed ──▶ Open {} sent ──▶ Opened: numbered requests, up to a window, each until answered
-//!                 ▲                  │
-//!                 └── UnknownSession ┘   the session expired: what was under way is in doubt
+//!     ▲  ▲                           │
+//!     │  └────── UnknownSession ─────┘   the session expired: what was under way is in doubt
+//!     └── nothing under way ── a later life sends what is on record as under way again
 //! ```
 //!
-//! A value: its owner sends what [`Client::fresh`] and [`Client::unanswered`] give, when the number
-//! of a fresh request is on record. From that record ([`Memory`]) a later life of the node goes on
-//! with the session of the one before, and sends what was under way again under the same numbers.
+//! A value: its owner sends what [`Client::fresh`] and [`Client::unanswered`] give, a deposit or a
+//! withdrawal when it is on record. Each life of a node has sessions of its own. A later life first
+//! settles what is on record ([`Memory`]) in the session in which it was asked for, then opens its
+//! own: that shuts the earlier one, so that no purchase of an earlier life, of which nothing is on
+//! record, happens later; and the market tells how many happened.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -46,6 +49,11 @@ pub enum Resolution {
         /// How long it took, from when it was asked.
         took: Duration,
     },
+    /// The session is open, and nothing of an earlier one happens from now on.
+    Returned {
+        /// How many purchases there were in all lives, by the market's books.
+        purchases: u64,
+    },
     /// Its session is gone: it happened or not.
     InDoubt {
         /// Which.
@@ -55,15 +63,22 @@ pub enum Resolution {
     },
 }
 
-/// What outlives a crash: the session, and what is under way in it.
+/// What outlives a crash.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Memory {
     /// The session; 0 if there was none yet.
     pub life: u64,
-    /// The number of the next request.
-    pub next: u64,
-    /// What is under way, by number.
+    /// What is under way in it, by number, purchases apart.
     pub pending: BTreeMap<u64, Command>,
+}
+
+/// Whether a request is on record before it leaves: what it asks for is done once in all lives.
+/// What a purchase did, the market tells.
+pub fn is_recorded(command: &Command) -> bool {
+    match command {
+        Command::Deposit(_) | Command::Withdraw { .. } => true,
+        Command::Open | Command::Buy(_) => false,
+    }
 }
 
 /// The state of the session.
@@ -79,6 +94,10 @@ enum Session {
 pub struct Client {
     id: ClientId,
     session: Session,
+    /// The first session of this life, while what an earlier life asked for is settled in its own.
+    first: Option<u64>,
+    /// Whether a session is to be opened though nothing waits for it.
+    returns: bool,
     next: u64,
     pending: BTreeMap<u64, Pending>,
     queue: VecDeque<(Command, Instant)>,
@@ -90,6 +109,8 @@ impl Client {
         Self {
             id: ClientId { party, life: 0 },
             session: Session::Closed,
+            first: None,
+            returns: false,
             next: 1,
             pending: BTreeMap::new(),
             queue: VecDeque::new(),
@@ -98,14 +119,14 @@ impl Client {
 
     /// What a later life needs to go on as this client.
     pub fn memory(&self) -> Memory {
-        let pending = self.pending.iter();
-        let pending = pending.map(|(&number, pending)| (number, pending.command.clone()));
-        Memory { life: self.id.life, next: self.next, pending: pending.collect() }
+        let recorded = self.pending.iter().filter(|(_, pending)| is_recorded(&pending.command));
+        let pending = recorded.map(|(&number, pending)| (number, pending.command.clone()));
+        Memory { life: self.id.life, pending: pending.collect() }
     }
 
     /// Goes on from what an earlier life had on record.
     pub fn restore(&mut self, memory: Memory) {
-        (self.id.life, self.next) = (memory.life, memory.next.max(1));
+        self.id.life = memory.life;
         self.pending.clear();
         for (number, command) in memory.pending {
             self.pending.insert(number, Pending { command, since: Instant::ZERO });
@@ -115,31 +136,41 @@ impl Client {
     /// An earlier life asked for this in its session `life`.
     pub fn replay_asked(&mut self, life: u64, number: u64, command: Command) {
         self.id.life = life;
-        self.next = number.saturating_add(1);
         self.pending.insert(number, Pending { command, since: Instant::ZERO });
     }
 
-    /// An earlier life had its answer to this; what it was, if it was under way.
-    pub fn replay_answered(&mut self, number: u64) -> Option<RequestId> {
-        let client = self.id;
-        self.pending.remove(&number).map(|_| RequestId { client, number })
+    /// An earlier life had its answer to this.
+    pub fn replay_answered(&mut self, number: u64) {
+        self.pending.remove(&number);
     }
 
     /// An earlier life was told that its session is gone.
     pub fn replay_lost(&mut self) {
-        self.session = Session::Open;
-        self.reopen();
+        self.pending.clear();
     }
 
-    /// Begins the life `incarnation`. A session in which something is under way is open; one in
-    /// which nothing is may have expired meanwhile, so it is opened again before it is used.
+    /// Begins the life `incarnation`.
     pub fn begin(&mut self, incarnation: Incarnation, now: Instant) {
-        if self.id.life == 0 {
-            self.id.life = incarnation.0.saturating_mul(SESSIONS_PER_LIFE);
-        }
+        let first = incarnation.0.saturating_mul(SESSIONS_PER_LIFE);
+        self.first = Some(first.max(self.id.life.saturating_add(1)));
+        self.returns = incarnation > Incarnation(1);
+        self.session = Session::Open;
         self.pending.values_mut().for_each(|pending| pending.since = now);
-        let is_idle = self.pending.is_empty();
-        self.session = if is_idle { Session::Closed } else { Session::Open };
+        self.leave_earlier_life();
+    }
+
+    /// When all that an earlier life asked for is settled, what follows is this life's.
+    fn leave_earlier_life(&mut self) {
+        if self.pending.is_empty()
+            && let Some(first) = self.first.take()
+        {
+            (self.id.life, self.next, self.session) = (first, 1, Session::Closed);
+        }
+    }
+
+    /// Whether what an earlier life asked for is settled: all of it was answered, or never will be.
+    pub fn has_returned(&self) -> bool {
+        self.first.is_none() && !self.returns
     }
 
     /// All that was asked for and is not answered.
@@ -151,7 +182,7 @@ impl Client {
 
     /// Whether anything is under way or waits.
     pub fn is_busy(&self) -> bool {
-        !self.pending.is_empty() || !self.queue.is_empty()
+        !self.pending.is_empty() || !self.queue.is_empty() || self.returns
     }
 
     /// Asks for something; false, and nothing changed, if too much waits already.
@@ -166,14 +197,14 @@ impl Client {
     /// A request that may go and was not given before, if any.
     pub fn fresh(&mut self) -> Option<Request> {
         match self.session {
-            Session::Open if self.pending.len() < WINDOW_MAX => {
+            Session::Open if self.first.is_none() && self.pending.len() < WINDOW_MAX => {
                 let (command, since) = self.queue.pop_front()?;
                 let number = self.next;
                 self.next += 1;
                 self.pending.insert(number, Pending { command: command.clone(), since });
                 Some(self.request(number, command))
             }
-            Session::Closed if !self.queue.is_empty() => {
+            Session::Closed if self.returns || !self.queue.is_empty() => {
                 self.session = Session::Opening;
                 Some(self.request(0, Command::Open))
             }
@@ -201,44 +232,50 @@ impl Client {
         if id.client != self.id {
             return Vec::new();
         }
-        if outcome == Outcome::Refused(Refusal::UnknownSession) {
-            return self.reopen();
-        }
         if id.number == 0 {
-            self.opened(&outcome);
-            return Vec::new();
+            return self.opened(&outcome).into_iter().collect();
+        }
+        if let Outcome::Refused(Refusal::UnknownSession | Refusal::LifeOver { .. }) = outcome {
+            return self.reopen();
         }
         let Some(Pending { command, since }) = self.pending.remove(&id.number) else {
             return Vec::new();
         };
+        self.leave_earlier_life();
         vec![Resolution::Answered { id, command, outcome, took: now.since(since) }]
     }
 
-    fn opened(&mut self, outcome: &Outcome) {
+    fn opened(&mut self, outcome: &Outcome) -> Option<Resolution> {
         if self.session != Session::Opening {
-            return;
+            return None;
         }
         match outcome {
-            Outcome::Opened => self.session = Session::Open,
+            Outcome::Opened { purchases } => {
+                self.session = Session::Open;
+                let returned = Resolution::Returned { purchases: *purchases };
+                std::mem::take(&mut self.returns).then_some(returned)
+            }
             // This session was opened and has expired before its answer came: nothing was asked
             // in it yet, so another one will do.
             Outcome::Refused(Refusal::LifeOver { highest }) => {
                 self.id.life = highest.saturating_add(1);
                 self.session = Session::Closed;
+                None
             }
-            _ => {}
+            _ => None,
         }
     }
 
-    /// The session expired: what was under way in it may have happened or not.
+    /// The session expired: what was under way in it may have happened or not. Of purchases the
+    /// market tells how many did, so another session is opened in any case.
     fn reopen(&mut self) -> Vec<Resolution> {
         if self.session != Session::Open {
             return Vec::new();
         }
         let client = self.id;
-        self.id.life = self.id.life.saturating_add(1);
-        self.session = Session::Closed;
-        self.next = 1;
+        let next = self.id.life.saturating_add(1);
+        self.id.life = self.first.take().unwrap_or(next);
+        (self.session, self.next, self.returns) = (Session::Closed, 1, true);
         let pending = std::mem::take(&mut self.pending).into_iter();
         let in_doubt = pending.map(|(number, Pending { command, .. })| Resolution::InDoubt {
             id: RequestId { client, number },
@@ -249,101 +286,4 @@ impl Client {
 }
 
 #[cfg(test)]
-mod tests {
-    use market::{Good, Order};
-
-    use super::*;
-
-    fn buy() -> Command {
-        let good = Good::new("fish").unwrap();
-        Command::Buy(Order { good, quantity: 1, limit: None, partial: false })
-    }
-
-    fn open_client() -> Client {
-        let mut client = Client::new(Party(1));
-        client.begin(Incarnation(1), Instant::ZERO);
-        assert!(client.submit(buy(), Instant::ZERO));
-        let open = client.fresh().unwrap();
-        assert_eq!(open.command, Command::Open);
-        assert_eq!(client.fresh(), None, "nothing goes before the session is open");
-        assert_eq!(client.unanswered(), std::slice::from_ref(&open));
-        assert!(client.answered(open.id, Outcome::Opened, Instant::ZERO).is_empty());
-        client
-    }
-
-    #[test]
-    fn a_request_is_the_same_each_time_until_it_is_answered_once() {
-        let mut client = open_client();
-        let request = client.fresh().unwrap();
-        assert_eq!((request.id.number, request.answered_below), (1, 1));
-        assert_eq!(client.unanswered(), std::slice::from_ref(&request));
-        let outcome = Outcome::Refused(Refusal::NotSoldHere);
-        let resolved = client.answered(request.id, outcome.clone(), Instant::from_nanos(5));
-        assert!(
-            matches!(&resolved[..], [Resolution::Answered { took, .. }] if took.as_nanos() == 5)
-        );
-        assert!(client.answered(request.id, outcome, Instant::ZERO).is_empty(), "a repetition");
-        assert!(!client.is_busy());
-        client.submit(buy(), Instant::ZERO);
-        assert_eq!(client.fresh().unwrap().answered_below, 2);
-    }
-
-    #[test]
-    fn a_later_life_sends_what_was_under_way_again_under_the_same_number() {
-        let mut client = open_client();
-        let request = client.fresh().unwrap();
-        let mut later = Client::new(Party(1));
-        later.restore(client.memory());
-        later.begin(Incarnation(2), Instant::from_nanos(3));
-        assert_eq!(later.unanswered(), std::slice::from_ref(&request));
-        let outcome = Outcome::Refused(Refusal::NotSoldHere);
-        let resolved = later.answered(request.id, outcome, Instant::from_nanos(5));
-        assert!(
-            matches!(&resolved[..], [Resolution::Answered { took, .. }] if took.as_nanos() == 2)
-        );
-        // Record by record it is the same.
-        let mut replayed = Client::new(Party(1));
-        replayed.replay_asked(request.id.client.life, 1, request.command);
-        assert_eq!(replayed.memory(), client.memory());
-        replayed.replay_answered(1);
-        assert_eq!(replayed.memory(), later.memory());
-    }
-
-    #[test]
-    fn a_later_life_opens_an_idle_session_again_and_takes_another_one_if_it_is_gone() {
-        let mut client = Client::new(Party(1));
-        client.restore(Memory { life: 7, next: 4, pending: BTreeMap::new() });
-        client.begin(Incarnation(2), Instant::ZERO);
-        client.submit(buy(), Instant::ZERO);
-        let open = client.fresh().unwrap();
-        assert_eq!((open.id.client.life, &open.command), (7, &Command::Open));
-        let mut other = client.clone();
-        client.answered(open.id, Outcome::Opened, Instant::ZERO);
-        assert_eq!(client.fresh().unwrap().id.number, 4, "no number is given twice");
-        let gone = Outcome::Refused(Refusal::LifeOver { highest: 7 });
-        assert!(other.answered(open.id, gone, Instant::ZERO).is_empty(), "nothing is in doubt");
-        assert_eq!(other.fresh().unwrap().id.client.life, 8);
-    }
-
-    #[test]
-    fn the_window_and_the_queue_are_bounded() {
-        let mut client = open_client();
-        let submitted = (0..200).filter(|_| client.submit(buy(), Instant::ZERO)).count();
-        assert_eq!(submitted, QUEUE_MAX - 1);
-        assert_eq!(std::iter::from_fn(|| client.fresh()).count(), WINDOW_MAX);
-    }
-
-    #[test]
-    fn an_expired_session_leaves_its_requests_in_doubt_and_another_is_opened() {
-        let mut client = open_client();
-        let request = client.fresh().unwrap();
-        let gone = Outcome::Refused(Refusal::UnknownSession);
-        let resolved = client.answered(request.id, gone.clone(), Instant::ZERO);
-        assert!(matches!(&resolved[..], [Resolution::InDoubt { id, .. }] if *id == request.id));
-        assert!(client.answered(request.id, gone, Instant::ZERO).is_empty(), "of the old session");
-        client.submit(buy(), Instant::ZERO);
-        let open = client.fresh().unwrap();
-        assert_eq!(open.command, Command::Open);
-        assert!(open.id.client.life > request.id.client.life);
-    }
-}
+mod tests;

@@ -232,6 +232,12 @@ pub enum What {
         /// What was asked for.
         operation: Operation,
     },
+    /// A client has a session again after a crash of its own, or after the market forgot the one that
+    /// it had: nothing that it asked for before happens from now on.
+    Returned {
+        /// How often it has bought in all of its lives, by the market's books.
+        purchases: u64,
+    },
     /// A client looked at the stock of a good.
     Looked {
         /// Of what.

@@ -1,26 +1,38 @@
 //! What a peer remembers across its lives: its promise as a voter, its session with the market and
-//! what is under way in it, what it has bought, and what it brought last.
+//! what is on record as under way in it, what it brought last, and where its clocks stand.
 //!
 //! ```text
-//!   Asked {number, command}    before the request is sent, and before anybody is told of it
-//!   Answered {number, buyer}   before anybody is told of the answer, and before the next request
+//!   Asked {number, command}    a deposit or a withdrawal, before it is sent
+//!   Answered {number}          before anybody is told of its answer, and before the next request
 //!                              says that this answer is here
 //!   SessionLost                before anybody is told that what was under way is in doubt
+//!   Counted {clocks}           before a count leaves that no record covers, once for many
 //! ```
 //!
-//! **Promise.** A request that was asked for is answered or known to be in doubt in this life or in
-//! a later one, and is counted once. *Why:* its number is durable before it is sent, so a later life
-//! sends it again under the same number, and the market answers each number once; the market keeps
-//! an answer until a later request says that it is no longer needed, which leaves only when the
-//! answer is on record here.
+//! Of purchases nothing is written down, so none waits for the disk of its buyer: the market is the
+//! record of them.
 //!
-//! A life that ends between the two says of a request twice that it asks for it, and it may know
-//! an answer that no record of the run tells: the request is then in doubt to whoever reads that
-//! record, and to nobody else.
+//! **Promise.** A request is answered or known to be in doubt in the life that asked; or, if that
+//! life ends first, the next one knows what it did: a deposit and a withdrawal are asked for again
+//! until they are answered, and happen once; a purchase that has not happened when the next life has
+//! its session never will, and those that have are counted, each once. *Why:* the number of a
+//! deposit is durable before it is sent, so a later life sends it again under the same number, and
+//! the market answers each number once; it keeps an answer until a later request says that it is no
+//! longer needed, which leaves only when the answer is on record here. When all of it is settled,
+//! the later life opens a session of its own. That is a command of the market: what the earlier
+//! session has not executed by then, however late it comes, is refused; and the answer tells how
+//! many purchases the market holds for this party at that place of its journal, so no answer is
+//! needed to count them. The number of a session is above those of all earlier lives, since each life
+//! is on record before it says anything.
+//!
+//! Whoever reads the record of a run sees no answer to a purchase that was under way when its buyer
+//! died, unless the trader told of the sale: it is in doubt there, though the buyer counts it.
 
+use clocks::{Stamp, VectorClock};
 use machine::{Input, Journal};
-use market::{ClientId, Command, RequestId};
+use market::Command;
 
+use crate::counts::Reserve;
 use crate::event::What;
 use crate::message::{Own, Record, Snapshot};
 use crate::peer::{Cx, Peer};
@@ -36,11 +48,10 @@ impl Peer {
             incarnation: self.incarnation,
             promised: self.leadership.promised(),
             client: self.client.memory(),
-            buyer: self.buyer.memory().clone(),
             seller: self.seller.current().cloned(),
             role: self.role_by_chance,
-            clock: self.clock.clone(),
-            ordering: self.ordering.memory(),
+            clock: self.clock.as_ref().map(|clock| self.reserve.raised(clock, self.me)),
+            purchases: self.ordering.memory(),
         }
     }
 
@@ -68,13 +79,28 @@ impl Peer {
         let (journal, snapshot) = (Journal::Own, own.promised);
         self.lead_input(Input::Restore { journal, snapshot }, cx);
         self.client.restore(own.client);
-        self.buyer.restore(own.buyer);
         self.seller.restore(own.seller);
         self.role_by_chance = own.role;
-        if let (Some(clock), Some(known)) = (&mut self.clock, &own.clock) {
-            clock.merge(known);
+        self.restore_counts(own.clock, own.purchases);
+    }
+
+    fn restore_counts(&mut self, clock: Option<VectorClock>, purchases: Option<Stamp>) {
+        if let (Some(mine), Some(known)) = (&mut self.clock, clock) {
+            mine.merge(&known);
+            self.reserve = Reserve::restored(mine.get(self.me));
         }
-        self.ordering.restore(own.ordering);
+        self.ordering.restore(purchases);
+    }
+
+    /// Writes down where the clocks stand, if what is about to leave carries a count that no record
+    /// covers.
+    pub(crate) fn note_counts(&mut self, cx: &mut Cx<'_>) {
+        let (me, reserve) = (self.me, &mut self.reserve);
+        let is_passed = self.clock.as_ref().is_some_and(|of| reserve.is_passed_by(of.get(me)));
+        if self.ordering.is_due() || is_passed {
+            let Own { clock, purchases, .. } = self.own();
+            self.note(Record::Counted { clock, purchases }, cx);
+        }
     }
 
     pub(crate) fn replay(&mut self, record: Record, cx: &mut Cx<'_>) {
@@ -83,31 +109,15 @@ impl Peer {
                 self.lead_input(Input::Replay { journal: Journal::Own, record }, cx);
             }
             Record::Entry(entry) => self.trader.replay(&entry),
-            Record::Asked { life, number, command, clock, stamp } => {
-                match &command {
-                    Command::Buy(_) => self.buyer.replay_asked(),
-                    Command::Deposit(offer) => self.seller.replay_asked(offer),
-                    Command::Open | Command::Withdraw { .. } => {}
+            Record::Asked { life, number, command } => {
+                if let Command::Deposit(offer) = &command {
+                    self.seller.replay_asked(offer);
                 }
                 self.client.replay_asked(life, number, command);
-                let client = ClientId { party: crate::party(self.me), life };
-                if let Some(stamp) = stamp {
-                    self.ordering.replay_asked(RequestId { client, number }, stamp);
-                }
-                if let (Some(mine), Some(known)) = (&mut self.clock, &clock) {
-                    mine.merge(known);
-                }
             }
-            Record::Answered { number, buyer } => {
-                if let Some(id) = self.client.replay_answered(number) {
-                    self.ordering.resolved(id);
-                }
-                self.buyer.restore(buyer);
-            }
-            Record::SessionLost => {
-                self.client.replay_lost();
-                self.ordering.replay_lost();
-            }
+            Record::Answered { number } => self.client.replay_answered(number),
+            Record::SessionLost => self.client.replay_lost(),
+            Record::Counted { clock, purchases } => self.restore_counts(clock, purchases),
             Record::Role(role) => self.role_by_chance = Some(role),
             // For whoever holds this peer.
             Record::Log(_) => {}
@@ -120,17 +130,16 @@ impl Peer {
         #[cfg(feature = "planted")]
         if self.has_amnesia {
             self.client = crate::client::Client::new(crate::party(self.me));
+            self.seller.restore(None);
         }
         self.client.begin(self.incarnation, cx.now);
         self.snapshot_own(cx);
         let role = self.role_by_chance.unwrap_or(self.role);
         let (incarnation, name) = (self.incarnation, role.name().to_owned());
         self.report(What::Started { incarnation, role: name }, cx);
-        self.role = Role { buys: role.buys && !self.buyer.is_done(), ..role };
+        self.role = role;
         let pending: Vec<_> = self.client.pending().map(|(id, of)| (id, of.clone())).collect();
-        let is_buy = |command: &Command| matches!(command, Command::Buy(_));
         let is_deposit = |command: &Command| matches!(command, Command::Deposit(_));
-        self.buying = pending.iter().any(|(_, command)| is_buy(command));
         let deposits = pending.iter().filter(|(_, command)| is_deposit(command)).count();
         // There are no more than the client's window.
         self.seller.begin(u32::try_from(deposits).unwrap_or(u32::MAX));
@@ -138,6 +147,18 @@ impl Peer {
             // The last life may have ended before it could tell.
             self.report_asked(id, &command, cx);
         }
-        self.consider_leaving(cx);
+    }
+
+    /// The market has shut the sessions of earlier lives, and tells what they bought.
+    pub(crate) fn returned(&mut self, purchases: u64, cx: &mut Cx<'_>) {
+        self.buyer.has_bought(purchases);
+        self.report(What::Returned { purchases }, cx);
+        if self.role.buys && self.buyer.is_done() {
+            self.role = Role { buys: false, ..self.role };
+            self.consider_leaving(cx);
+        }
+        if self.leader().is_some() {
+            self.act(cx);
+        }
     }
 }

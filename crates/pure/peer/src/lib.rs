@@ -19,6 +19,7 @@ mod any_peer;
 mod asking;
 pub mod buyer;
 pub mod client;
+mod counts;
 pub mod event;
 mod history;
 mod leaving;

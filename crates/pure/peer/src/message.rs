@@ -7,9 +7,9 @@ use machine::{Epoch, Incarnation};
 use market::{Command, Entry, Good, Kernel, LotId, Money, Outcome, Request, RequestId};
 use serde::{Deserialize, Serialize};
 
+use crate::client;
 use crate::replicated::Replica;
 use crate::settings::Role;
-use crate::{buyer, client, ordering};
 
 /// Peer to peer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,7 +175,7 @@ pub enum Record {
     Promised(Promised),
     /// The common one: a command that the trader applied.
     Entry(Entry),
-    /// Its own: a request that it is about to send.
+    /// Its own: a deposit or a withdrawal that it is about to ask for.
     Asked {
         /// The session.
         life: u64,
@@ -183,17 +183,18 @@ pub enum Record {
         number: u64,
         /// What it asks for.
         command: Command,
-        /// The peer's clock then, where the market keeps vector clocks.
-        clock: Option<VectorClock>,
-        /// The purchase's place in the order of service, where the market keeps a clock.
-        stamp: Option<Stamp>,
     },
-    /// Its own: a request was answered.
+    /// Its own: that was answered.
     Answered {
         /// The request's number in its session.
         number: u64,
-        /// What the buyer remembers from then on.
-        buyer: buyer::Memory,
+    },
+    /// Its own: where its clocks stand when a later life begins.
+    Counted {
+        /// Of messages, where the market keeps vector clocks.
+        clock: Option<VectorClock>,
+        /// Of purchases, where the market keeps a clock.
+        purchases: Option<Stamp>,
     },
     /// Its own: its session is gone, and what was under way in it is in doubt.
     SessionLost,
@@ -228,16 +229,15 @@ pub struct Own {
     pub promised: Promised,
     /// Its session with the market, and what is under way.
     pub client: client::Memory,
-    /// What it has bought.
-    pub buyer: buyer::Memory,
     /// What it last brought, and the price of a unit.
     pub seller: Option<(Good, Money)>,
     /// What it became by chance; none if it is what the settings say.
     pub role: Option<Role>,
-    /// Its clock, where the market keeps vector clocks.
+    /// Where its clock of messages stands when a later life begins, where the market keeps vector
+    /// clocks.
     pub clock: Option<VectorClock>,
-    /// What it knows of purchases, where the market keeps a clock.
-    pub ordering: ordering::Memory,
+    /// Where its clock of purchases stands then, where the market keeps one.
+    pub purchases: Option<Stamp>,
 }
 
 impl Own {
@@ -247,11 +247,10 @@ impl Own {
             incarnation: Incarnation::default(),
             promised,
             client: client::Memory::default(),
-            buyer: buyer::Memory::default(),
             seller: None,
             role: None,
             clock: None,
-            ordering: ordering::Memory::default(),
+            purchases: None,
         }
     }
 }

@@ -12,34 +12,26 @@
 //! A purchase's stamp is fixed when it is asked for first; each repetition carries the same. A
 //! peer's *floor* is the lowest stamp that anything of it may still carry: of what is unanswered,
 //! or of what it asks for next. It only rises in a life of the peer, because whoever is asked for
-//! it takes note of the stamp in the question.
+//! it takes note of the stamp in the question. A life that follows another one has no floor until
+//! the market has shut the session of the earlier life: what that asked for may still come.
 //!
 //! Seed 002 counts one more at buyer and seller after each sale, and takes the higher of two
 //! clocks where ours, as Lamport's, takes one more than that; the order is the same.
 
 use std::collections::BTreeMap;
 
+use crate::counts::Reserve;
+use crate::settings::OrderPolicy;
 use clocks::{LamportClock, Stamp, VectorClock};
 use machine::NodeId;
 use market::RequestId;
-use serde::{Deserialize, Serialize};
-
-use crate::settings::OrderPolicy;
-
-/// What of it outlives a crash.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Memory {
-    /// The clock as it stood.
-    pub clock: Option<Stamp>,
-    /// Stamps of purchases that are not answered.
-    pub unanswered: BTreeMap<RequestId, Stamp>,
-}
 
 /// What a peer knows of purchases, its own and others'.
 #[derive(Debug, Clone)]
 pub struct Ordering {
     me: NodeId,
     clock: Option<Stamp>,
+    reserve: Reserve,
     /// Its own that are not answered.
     unanswered: BTreeMap<RequestId, Stamp>,
 }
@@ -52,31 +44,27 @@ impl Ordering {
             OrderPolicy::Lamport(_) => Some(Stamp::Lamport(LamportClock::default())),
             OrderPolicy::Vector(_) => Some(Stamp::Vector(VectorClock::new())),
         };
-        Self { me, clock, unanswered: BTreeMap::new() }
+        Self { me, clock, reserve: Reserve::default(), unanswered: BTreeMap::new() }
     }
 
-    /// What a later life needs to give each purchase the same stamp again.
-    pub fn memory(&self) -> Memory {
-        Memory { clock: self.clock.clone(), unanswered: self.unanswered.clone() }
+    /// The clock as a later life begins with it: above all stamps that this one gives until the
+    /// next record of it.
+    pub fn memory(&self) -> Option<Stamp> {
+        self.clock.as_ref().map(|clock| self.reserve.raised_stamp(clock, self.me))
     }
 
     /// Goes on from what an earlier life had on record.
-    pub fn restore(&mut self, memory: Memory) {
-        if let (Some(_), Some(clock)) = (&self.clock, memory.clock) {
-            self.witness(&clock);
-            self.unanswered = memory.unanswered;
+    pub fn restore(&mut self, memory: Option<Stamp>) {
+        if let (Some(_), Some(known)) = (&self.clock, memory) {
+            self.witness(&known);
+            self.reserve = Reserve::restored(own_count(&known, self.me));
         }
     }
 
-    /// An earlier life asked for this.
-    pub fn replay_asked(&mut self, id: RequestId, stamp: Stamp) {
-        self.witness(&stamp);
-        self.unanswered.insert(id, stamp);
-    }
-
-    /// An earlier life was told that its session is gone.
-    pub fn replay_lost(&mut self) {
-        self.unanswered.clear();
+    /// Whether the clock reads what is not on record yet; it must be before anything leaves.
+    pub fn is_due(&mut self) -> bool {
+        let count = self.clock.as_ref().map_or(0, |clock| own_count(clock, self.me));
+        self.reserve.is_passed_by(count)
     }
 
     /// The clock as it stands, if the market keeps one.

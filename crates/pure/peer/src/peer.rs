@@ -11,6 +11,7 @@ use market::RequestId;
 
 use crate::buyer::Buyer;
 use crate::client::Client;
+use crate::counts::Reserve;
 use crate::event::What;
 use crate::leaving::Leaving;
 use crate::message::{Message, Own, Record, Snapshot};
@@ -31,6 +32,7 @@ pub struct Peer {
     pub(crate) role_by_chance: Option<Role>,
     /// What happened before what, of all that peers say to each other; travels in each message.
     pub(crate) clock: Option<VectorClock>,
+    pub(crate) reserve: Reserve,
     /// What was asked for before what.
     pub(crate) ordering: Ordering,
     pub(crate) presence: Presence,
@@ -131,6 +133,7 @@ impl Peer {
             role: settings.role,
             role_by_chance: None,
             clock: matches!(settings.trader.order, OrderPolicy::Vector(_)).then(VectorClock::new),
+            reserve: Reserve::default(),
             ordering: Ordering::new(me, settings.trader.order),
             presence: Presence::new(settings.membership.directory),
             asks_again: false,
@@ -177,7 +180,7 @@ impl Peer {
 
     /// How often this peer has bought, in all of its lives.
     pub fn purchases(&self) -> u64 {
-        self.buyer.memory().purchases
+        self.buyer.purchases()
     }
 
     /// Whether a request of this peer is under way or waits.

@@ -24,10 +24,15 @@ impl Peer {
         }
     }
 
+    /// The lowest count that anything of this peer may still carry.
+    fn floor(&self) -> u64 {
+        if self.client.has_returned() { self.ordering.floor() } else { 0 }
+    }
+
     /// A request as it travels: with its stamp, if it has one.
     pub(crate) fn stamped(&self, request: Request) -> Body {
         match self.ordering.stamp(request.id).cloned() {
-            Some(stamp) => Body::Stamped { request, stamp, floor: self.ordering.floor() },
+            Some(stamp) => Body::Stamped { request, stamp, floor: self.floor() },
             None => Body::Request(request),
         }
     }
@@ -35,7 +40,7 @@ impl Peer {
     /// The trader asks what may still come from this peer.
     pub(crate) fn tell_floor(&mut self, from: NodeId, stamp: &Stamp, cx: &mut Cx<'_>) {
         self.ordering.witness(stamp);
-        self.send(from, Body::Floor(self.ordering.floor()), cx);
+        self.send(from, Body::Floor(self.floor()), cx);
     }
 }
 
@@ -64,7 +69,8 @@ impl Peer {
     pub(crate) fn serve_queue(&mut self, again: bool, cx: &mut Cx<'_>) {
         let mut up: BTreeSet<NodeId> = self.presence.up().collect();
         up.insert(self.me);
-        self.trader.queue().floor(self.me, self.ordering.floor());
+        let floor = self.floor();
+        self.trader.queue().floor(self.me, floor);
         for queued in self.trader.queue().take(&up) {
             if let Some(stamp) = &queued.stamp {
                 self.ordering.witness(stamp);
@@ -75,7 +81,8 @@ impl Peer {
         for (node, stamp) in questions {
             if node == self.me {
                 self.ordering.witness(&stamp);
-                if self.trader.queue().floor(self.me, self.ordering.floor()) {
+                let floor = self.floor();
+                if self.trader.queue().floor(self.me, floor) {
                     self.serve_soon(cx);
                 }
             } else {

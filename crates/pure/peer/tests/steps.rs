@@ -16,6 +16,7 @@ use peer::{
     Snapshot, Trade, TraderSettings, What,
 };
 
+const OPENED: Outcome = Outcome::Opened { purchases: 0 };
 const ME: NodeId = NodeId(2);
 const CLIENT: NodeId = NodeId(1);
 const BUYER: NodeId = NodeId(4);
@@ -191,7 +192,10 @@ fn what_waited_while_the_market_was_taken_over_is_served_first_and_the_rest_is_l
     let effects = bench.step(Input::Claimed(EPOCH));
     assert!(matches!(&effects[0], Effect::Snapshot { journal: Journal::Common, .. }));
     let outcomes = answers(&effects);
-    assert!(matches!(outcomes[..], [Outcome::Opened, Outcome::Deposited { .. }]), "{effects:?}");
+    assert!(
+        matches!(outcomes[..], [Outcome::Opened { .. }, Outcome::Deposited { .. }]),
+        "{effects:?}"
+    );
 }
 
 #[test]
@@ -295,7 +299,7 @@ fn a_clients_own_words_do_not_wait_for_the_market() {
     let body = Message::Leadership(leadership::Message::Lead(epoch));
     let mut effects = bench.step(Input::Message { from: CLIENT, body });
     let open = RequestId { client: ClientId { party: Party(2), life: 1 << 20 }, number: 0 };
-    let body = Body::Answer { epoch, id: open, outcome: Outcome::Opened };
+    let body = Body::Answer { epoch, id: open, outcome: OPENED };
     let body = Message::Trade(Trade { clock: None, body });
     effects.extend(bench.step(Input::Message { from: CLIENT, body }));
     let asked = effects.iter().any(|effect| {
@@ -388,7 +392,7 @@ fn a_peer_that_comes_back_asks_for_what_was_under_way_again_and_for_nothing_twic
     effects.extend(bench.step(Input::Opened(CLIENT)));
     effects.extend(bench.step(Input::Message { from: CLIENT, body: lead() }));
     let open = RequestId { client: ClientId { party: Party(2), life: 1 << 20 }, number: 0 };
-    let asked = bench.step(answer(open, Outcome::Opened));
+    let asked = bench.step(answer(open, OPENED));
     let [(sent, stock)] = &requests(&asked)[..] else { panic!("no first stock: {asked:?}") };
     let persisted = asked.iter().position(|effect| {
         matches!(effect, Effect::Persist { journal: Journal::Own, record: Record::Asked { .. } })
@@ -418,8 +422,39 @@ fn a_peer_that_comes_back_asks_for_what_was_under_way_again_and_for_nothing_twic
     let lot = market::LotId(1);
     effects.extend(again);
     effects.extend(later.step(answer(stock.id, Outcome::Deposited { lot })));
-    let (last, effects) = come_back(&effects);
-    assert!(requests(&effects).is_empty() && !last.peer.is_busy(), "all is settled: {effects:?}");
+    let (mut last, effects) = come_back(&effects);
+    assert!(requests(&effects).is_empty(), "all is settled: {effects:?}");
+    // Then it has a session of its own, and hears what it bought.
+    let open = RequestId { client: ClientId { party: Party(2), life: 3 << 20 }, number: 0 };
+    let returned = last.step(answer(open, Outcome::Opened { purchases: 4 }));
+    assert!(!last.peer.is_busy() && alarm(&returned, "Think").is_some(), "{returned:?}");
+    assert_eq!(last.peer.purchases(), 4);
+}
+
+#[test]
+fn a_purchase_waits_for_no_record_of_its_buyer() {
+    let mut settings = settings(Role { buys: true, sells: false });
+    settings.leadership.voters = [CLIENT, ME].into();
+    settings.buyer.purchases = 5;
+    let epoch = Epoch { counter: 9, node: CLIENT };
+    let mut bench = Bench { peer: Peer::new(settings), random: Random::from_seed(1) };
+    bench.step(Input::Start);
+    bench.step(Input::Opened(CLIENT));
+    let body = Message::Leadership(leadership::Message::Lead(epoch));
+    let think = alarm(&bench.step(Input::Message { from: CLIENT, body }), "Think").unwrap();
+    bench.step(Input::Alarm(think));
+    let id = |number| RequestId { client: ClientId { party: Party(2), life: 1 << 20 }, number };
+    let mut outcome = OPENED;
+    for number in 0..4 {
+        let body = Body::Answer { epoch, id: id(number), outcome };
+        let body = Message::Trade(Trade { clock: None, body });
+        let mut effects = bench.step(Input::Message { from: CLIENT, body });
+        effects.extend(bench.step(Input::Alarm(think)));
+        let [(_, request)] = &requests(&effects)[..] else { panic!("{effects:?}") };
+        assert_eq!((request.id, request.answered_below), (id(number + 1), number + 1));
+        assert!(own_journal(&effects).is_empty(), "{effects:?}");
+        outcome = Outcome::Refused(Refusal::NotSoldHere);
+    }
 }
 
 #[test]
@@ -442,7 +477,7 @@ fn a_seller_that_leaves_takes_back_what_is_unsold_then_asks_for_leave_and_says_g
     bench.step(of_leader(leadership::Message::Lead(epoch)));
     let client = ClientId { party: Party(2), life: 1 << 20 };
     let id = |number| RequestId { client, number };
-    bench.step(of_trader(Body::Answer { epoch, id: id(0), outcome: Outcome::Opened }));
+    bench.step(of_trader(Body::Answer { epoch, id: id(0), outcome: OPENED }));
 
     let busy = bench.step(Input::Command(peer::Command::Leave));
     assert!(!sends(&busy, "AskLots"), "its deposit is under way: {busy:?}");

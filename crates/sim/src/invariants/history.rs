@@ -1,20 +1,20 @@
 //! No request is lost in silence, and none is counted twice: what a client says that it asks for is
-//! answered once or known to be in doubt, in the life that asked or in a later one, and a buyer
-//! counts each purchase once.
+//! answered once or known to be in doubt, in the life that asked; a deposit or a withdrawal also in a
+//! later one; and a buyer that came back counts the purchases that the market holds for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use market::{Outcome, Party, RequestId};
+use market::{Kernel, Outcome, Party, RequestId};
 use peer::event::Operation;
 use peer::{Record, Snapshot};
 
 /// What a node's own journal says of the requests of its earlier lives.
 #[derive(Debug, Default)]
 pub struct Settled {
-    /// The session, the first number that is not on record, and the lower ones that are under way.
+    /// The last session on record: nothing of an earlier one is under way.
     life: u64,
-    next: u64,
-    pending: BTreeSet<u64>,
+    /// Its numbers whose answers are on record.
+    answered: BTreeSet<u64>,
 }
 
 impl Settled {
@@ -22,20 +22,16 @@ impl Settled {
     pub fn read(snapshot: Option<&Snapshot>, records: &[Record]) -> Self {
         let mut settled = Self::default();
         if let Some(Snapshot::Own(own) | Snapshot::Replica { own, .. }) = snapshot {
-            let pending = own.client.pending.keys().copied().collect();
-            settled = Self { life: own.client.life, next: own.client.next, pending };
+            settled.life = own.client.life;
         }
         for record in records {
             match record {
-                Record::Asked { life, number, .. } => {
-                    (settled.life, settled.next) = (*life, number + 1);
-                    settled.pending.insert(*number);
+                Record::Asked { life, .. } if *life != settled.life => {
+                    settled = Self { life: *life, ..Self::default() };
                 }
-                Record::Answered { number, .. } => {
-                    settled.pending.remove(number);
-                }
+                Record::Answered { number } => _ = settled.answered.insert(*number),
                 Record::SessionLost => settled = Self { life: settled.life + 1, ..Self::default() },
-                Record::Promised(_) | Record::Entry(_) | Record::Role(_) | Record::Log(_) => {}
+                _ => {}
             }
         }
         settled
@@ -43,18 +39,19 @@ impl Settled {
 
     fn has(&self, request: RequestId) -> bool {
         let RequestId { client, number } = request;
-        client.life < self.life
-            || client.life == self.life && number < self.next && !self.pending.contains(&number)
+        client.life < self.life || client.life == self.life && self.answered.contains(&number)
     }
 }
 
 #[derive(Debug, Default)]
 pub(super) struct History {
-    under_way: BTreeSet<RequestId>,
+    /// What is not answered, and whether it is a purchase.
+    under_way: BTreeMap<RequestId, bool>,
     /// Purchases that each client told of.
     bought: BTreeMap<Party, u64>,
-    /// Who knows of an answer that no report tells.
-    knows_more: BTreeSet<Party>,
+    /// Purchases of each that were under way when it died or its session was gone: it may count
+    /// them though no report tells.
+    untold: BTreeMap<Party, u64>,
     /// The one deposit of each seller, in worlds where each makes one only.
     stocks: Option<BTreeMap<Party, RequestId>>,
 }
@@ -65,7 +62,7 @@ impl History {
     }
 
     pub fn asked(&mut self, request: RequestId, operation: &Operation) -> Result<(), String> {
-        self.under_way.insert(request);
+        self.under_way.insert(request, matches!(operation, Operation::Buy(_)));
         if let (Some(stocks), Operation::Deposit { .. }) = (&mut self.stocks, operation) {
             let first = *stocks.entry(request.client.party).or_insert(request);
             if first != request {
@@ -77,14 +74,16 @@ impl History {
 
     /// Who leaves in good order has nothing under way.
     pub fn left(&self, party: Party) -> Result<(), String> {
-        match self.under_way.iter().find(|id| id.client.party == party) {
+        match self.under_way.keys().find(|id| id.client.party == party) {
             Some(id) => Err(format!("{party} has left, and request {id} is under way")),
             None => Ok(()),
         }
     }
 
     pub fn abandoned(&mut self, request: RequestId) {
-        self.under_way.remove(&request);
+        if self.under_way.remove(&request) == Some(true) {
+            *self.untold.entry(request.client.party).or_default() += 1;
+        }
     }
 
     pub fn answered(&mut self, request: RequestId, outcome: &Outcome) -> Result<(), String> {
@@ -92,39 +91,52 @@ impl History {
             *self.bought.entry(request.client.party).or_default() += 1;
         }
         match self.under_way.remove(&request) {
-            true => Ok(()),
-            false => Err(format!("request {request} was answered and was not under way")),
+            Some(_) => Ok(()),
+            None => Err(format!("request {request} was answered and was not under way")),
         }
     }
 
-    /// What a node knows to be settled though it ended before it could tell.
+    /// A client came back: of what an earlier life had under way, purchases are for the market to
+    /// tell, and an answer may be on record that nobody was told of. What nobody will tell.
     pub fn untold(&mut self, party: Party, settled: &Settled) -> Vec<RequestId> {
-        let of_party = self.under_way.iter().filter(|id| id.client.party == party);
-        let untold: Vec<_> = of_party.filter(|id| settled.has(**id)).copied().collect();
-        for request in &untold {
-            self.under_way.remove(request);
-            self.knows_more.insert(party);
-        }
+        let of_party = self.under_way.iter().filter(|(id, _)| id.client.party == party);
+        let untold = of_party.filter(|(id, is_purchase)| **is_purchase || settled.has(**id));
+        let untold: Vec<_> = untold.map(|(id, _)| *id).collect();
+        untold.iter().for_each(|request| self.abandoned(*request));
         untold
     }
 
     pub fn came_back(&self, party: Party, pending: &BTreeSet<RequestId>) -> Result<(), String> {
-        let mut of_party = self.under_way.iter().filter(|id| id.client.party == party);
+        let mut of_party = self.under_way.keys().filter(|id| id.client.party == party);
         match of_party.find(|id| !pending.contains(id)) {
             Some(lost) => Err(format!("the next life of {party} knows nothing of request {lost}")),
             None => Ok(()),
         }
     }
 
-    pub fn at_the_end(&self, party: Party, counted: u64) -> Result<(), String> {
-        if let Some(lost) = self.under_way.iter().find(|id| id.client.party == party) {
+    /// Nothing of an earlier session happens from now on, and the client counts what the market's
+    /// journal holds for it.
+    pub fn returned(&self, party: Party, counted: u64, market: &Kernel) -> Result<(), String> {
+        let held = market.account(party).purchases;
+        match counted == held {
+            true => Ok(()),
+            false => Err(format!("{party} came back to {counted} purchases; it made {held}")),
+        }
+    }
+
+    pub fn at_the_end(&self, party: Party, counted: u64, market: &Kernel) -> Result<(), String> {
+        if let Some(lost) = self.under_way.keys().find(|id| id.client.party == party) {
             return Err(format!("request {lost} has no answer, and its client waits for none"));
         }
         let told = self.bought.get(&party).copied().unwrap_or_default();
-        let agrees = counted == told || counted > told && self.knows_more.contains(&party);
-        match agrees {
-            true => Ok(()),
-            false => Err(format!("{party} told of {told} purchases and counts {counted}")),
+        let untold = self.untold.get(&party).copied().unwrap_or_default();
+        let held = market.account(party).purchases;
+        if (told..=told + untold).contains(&counted) && counted == held {
+            return Ok(());
         }
+        Err(format!(
+            "{party} told of {told} purchases, may not have told of {untold}, and counts {counted}; \
+             the market holds {held}"
+        ))
     }
 }

@@ -152,7 +152,7 @@ impl Watch {
     /// At the end, when nothing is under way: whoever lives has an answer to each of its requests,
     /// or knows that it is in doubt, and has counted each purchase once.
     pub fn is_settled(&mut self, now: Instant, party: Party, peer: &Peer) {
-        let held = self.history.at_the_end(party, peer.purchases());
+        let held = self.history.at_the_end(party, peer.purchases(), self.journaled.market());
         self.hold(LOST, now, held);
     }
 
@@ -195,6 +195,11 @@ impl Observer<Node> for Watch {
             }
             What::Left => {
                 self.left.insert(node);
+            }
+            What::Returned { purchases } => {
+                let (party, market) = (peer::party(node), self.journaled.market());
+                let held = self.history.returned(party, *purchases, market);
+                self.hold(LOST, now, held);
             }
             What::Repeated { .. } => self.contents.repeated += 1,
             What::Deposited { .. } => self.contents.deposits += 1,

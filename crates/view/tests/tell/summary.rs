@@ -64,7 +64,7 @@ fn latency_is_that_of_sold_and_refused_buys() {
     events.extend(took(100, u64::MAX));
     // Neither a deposit nor a session is a buy.
     let open = view::Operation::Open;
-    events.push(answered(200, 2, request(2, 1, 0), open, Outcome::Opened));
+    events.push(answered(200, 2, request(2, 1, 0), open, Outcome::Opened { purchases: 0 }));
     let latency = Summary::tally(&events, facts()).latency_us;
     assert_eq!((latency.p50, latency.p90), (500, 900));
     // To four digits; what took longer than an hour took an hour.

@@ -153,6 +153,6 @@ mod tests {
         assert!(expected.check(&Outcome::Bought(receipt(vec![]))).is_err());
         let short = Fill { earned: Money(89), ..fill };
         assert!(expected.check(&Outcome::Bought(receipt(vec![short]))).is_err());
-        assert!(expected.check(&Outcome::Opened).is_err());
+        assert!(expected.check(&Outcome::Opened { purchases: 0 }).is_err());
     }
 }

@@ -182,7 +182,7 @@ impl Clients {
     ) -> Result<(), String> {
         let sent = |sent: io::Result<()>| sent.map_err(|error| error.to_string());
         if id.number == 0 {
-            if *outcome != Outcome::Opened {
+            if !matches!(outcome, Outcome::Opened { .. }) {
                 return Err(format!("client {client} asked for a session, and got {outcome:?}"));
             }
             return sent(self.opened_session(client, say));

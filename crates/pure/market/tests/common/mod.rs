@@ -51,7 +51,7 @@ impl Clients {
         let mut clients = Self { kernel, next: 1 };
         for party in 0..10 {
             let opened = clients.kernel.apply(&entry(0, request(party, 1, 0, Command::Open)));
-            assert_eq!(opened.outcome, Outcome::Opened);
+            assert_eq!(opened.outcome, Outcome::Opened { purchases: 0 });
         }
         clients
     }

@@ -42,6 +42,7 @@ pub struct Model {
     home: BTreeMap<u64, i64>,
     sessions: BTreeMap<(u64, u64), Session>,
     lives: BTreeMap<u64, u64>,
+    purchases: BTreeMap<u64, u64>,
 }
 
 impl Model {
@@ -56,6 +57,7 @@ impl Model {
             home: BTreeMap::new(),
             sessions: BTreeMap::new(),
             lives: BTreeMap::new(),
+            purchases: BTreeMap::new(),
         }
     }
 
@@ -72,9 +74,12 @@ impl Model {
         let (party, number) = (party.0, request.id.number);
         if request.command == Command::Open {
             let known = self.sessions.contains_key(&(party, life));
-            let may_open = self.lives.get(&party).is_none_or(|highest| life > *highest);
-            assert_eq!(*outcome == Outcome::Opened, known || may_open);
-            if *outcome == Outcome::Opened {
+            let highest = self.lives.get(&party).copied().unwrap_or_default();
+            let may_open = life > highest || life == highest && known;
+            let purchases = self.purchases.get(&party).copied().unwrap_or_default();
+            let is_open = *outcome == Outcome::Opened { purchases };
+            assert_eq!(is_open, may_open, "{outcome:?}");
+            if is_open {
                 self.lives.entry(party).and_modify(|l| *l = life.max(*l)).or_insert(life);
                 self.sessions.entry((party, life)).or_default().heard_ms = now_ms;
             }
@@ -83,6 +88,13 @@ impl Model {
         let Some(session) = self.sessions.get_mut(&(party, life)) else {
             return assert_eq!(*outcome, Outcome::Refused(Refusal::UnknownSession));
         };
+        let highest = self.lives[&party];
+        let is_acknowledged = number < session.acknowledged;
+        let is_answered =
+            session.answers.get(&number).is_some_and(|(it, _)| *it == request.command);
+        if life < highest && (is_acknowledged || !is_answered) {
+            return assert_eq!(*outcome, Outcome::Refused(Refusal::LifeOver { highest }));
+        }
         session.heard_ms = now_ms;
         session.acknowledged = session.acknowledged.max(request.answered_below);
         if number < session.acknowledged {
@@ -194,6 +206,7 @@ impl Model {
         }
         self.lots.retain(|lot| lot.left > 0);
         assert_eq!(receipt.quantity, quantity);
+        *self.purchases.entry(buyer).or_default() += 1;
         assert_eq!(
             (i128::from(receipt.paid.0), i128::from(receipt.commission.0)),
             (paid, commission)
