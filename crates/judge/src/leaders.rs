@@ -71,6 +71,7 @@ fn acts_in(what: &What) -> Option<Epoch> {
     match what {
         What::Elected { epoch, .. }
         | What::SteppedDown { epoch, .. }
+        | What::Resigning { epoch, .. }
         | What::Trading { epoch, .. }
         | What::Sold { epoch, .. }
         | What::Refused { epoch, .. }

@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use machine::NodeId;
 use market::{Outcome, Receipt, Refusal, RequestId};
 
-use crate::{Cause, Event, Fault, LinkFault, Operation, Stepped, What};
+use crate::{Cause, Event, Fault, LinkFault, Operation, Resignation, Stepped, What};
 
 /// One event in one line: wall time (UTC), who did what, and the clock if the event has one.
 ///
@@ -114,6 +114,9 @@ fn trade(event: &Event) -> String {
         What::Trading { epoch, shipped_before } => format!(
             "trader {node} is ready to trade (epoch {epoch}, {shipped_before} units shipped before)"
         ),
+        What::Resigning { why, .. } => {
+            format!("trader {node} resigns: {}", resignation_words(*why))
+        }
         What::Sold { buyer, receipt, .. } => format!(
             "trader {node} sold {} to buyer {buyer} for {} and kept {} of it",
             goods(receipt),
@@ -287,6 +290,16 @@ fn stepped_words(why: Stepped) -> &'static str {
         Stepped::Resigned => "it resigned",
         Stepped::Outbid => "a higher epoch leads or was promised",
         Stepped::NoMajority => "it has not heard from a majority for too long",
+    }
+}
+
+fn resignation_words(why: Resignation) -> &'static str {
+    match why {
+        Resignation::Sales => "it has made all the sales of its term",
+        Resignation::Chance => "by chance",
+        Resignation::Time => "its time is over",
+        Resignation::Command => "it was told to",
+        Resignation::Leaving => "it leaves the market",
     }
 }
 

@@ -195,12 +195,11 @@ impl Peer {
         }
     }
 
-    fn noticed(&mut self, standing: Standing, sale: Option<Sale>, cx: &mut Cx<'_>) {
+    fn noticed(&mut self, standing: Standing, sales: Vec<Sale>, cx: &mut Cx<'_>) {
         if !self.seller.learn(standing) {
             return;
         }
-        if let Some(Sale { request, good, quantity, paid, earned }) = sale {
-            let (amount, total, left) = (earned, standing.earned, standing.left);
+        for Sale { request, good, quantity, paid, earned: amount, total, left } in sales {
             self.report(What::Earned { request, good, quantity, paid, amount, total, left }, cx);
         }
         self.restock(cx);
@@ -252,18 +251,20 @@ impl Peer {
             Body::Inquire => {
                 if self.trader.epoch().is_some() {
                     let standing = self.trader.standing(party(from));
-                    self.send(from, Body::Notice { standing, sale: None }, cx);
+                    self.send(from, Body::Notice { standing, sales: Vec::new() }, cx);
                 }
             }
+            Body::Written(epoch) if from == self.me => self.written(epoch, cx),
+            Body::Written(_) => {}
             Body::AskLots => self.tell_lots(from, cx),
             Body::Lots { lots } => {
                 if self.leader().is_some_and(|leader| leader.node == from) {
                     self.take_back(lots, cx);
                 }
             }
-            Body::Notice { standing, sale } => {
+            Body::Notice { standing, sales } => {
                 if self.leader().is_some_and(|leader| leader.node == from) {
-                    self.noticed(standing, sale, cx);
+                    self.noticed(standing, sales, cx);
                 }
             }
         }
@@ -282,7 +283,9 @@ impl Peer {
             | Body::Floor(_)
             | Body::Inquire
             | Body::AskLots => After::Own,
-            Body::Answer { .. } | Body::Notice { .. } | Body::Lots { .. } => After::All,
+            Body::Answer { .. } | Body::Notice { .. } | Body::Lots { .. } | Body::Written(_) => {
+                After::All
+            }
         };
         let message = Message::Trade(Trade { clock: self.clock.clone(), body });
         cx.send_after(after, Destination::One(to), message);

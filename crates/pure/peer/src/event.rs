@@ -25,6 +25,7 @@ use market::{
 use serde::{Deserialize, Serialize};
 
 pub use crate::link_fault::LinkFault;
+pub use crate::resigning::Resignation;
 
 /// What one node did or saw, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +122,13 @@ pub enum What {
         why: Stepped,
     },
 
+    /// The trader serves nobody any more, and resigns when its last commit is done.
+    Resigning {
+        /// Its term.
+        epoch: Epoch,
+        /// Why.
+        why: Resignation,
+    },
     /// A new trader has taken over the market and serves.
     Trading {
         /// Its term.

@@ -23,6 +23,7 @@ use crate::event::What;
 use crate::message::{Body, LOTS_TOLD_MAX};
 use crate::party;
 use crate::peer::{Alarm, Cx, Peer};
+use crate::resigning::Resignation;
 
 /// How far a peer is on its way out.
 #[derive(Debug, Clone, Default)]
@@ -70,7 +71,7 @@ impl Peer {
         }
         leaving.steps_as_leader += 1;
         if leaving.steps_as_leader > 1 && self.leadership.could_go(cx.now) {
-            self.lead_input(Input::Command(leadership::Command::Resign), cx);
+            self.resign(Resignation::Leaving, cx);
         }
     }
 

@@ -34,6 +34,7 @@ mod presence;
 pub mod queue;
 mod queueing;
 pub mod replicated;
+mod resigning;
 pub mod seller;
 mod serving;
 mod settings;
@@ -50,6 +51,7 @@ pub use peer::{Command, Peer, Report};
 #[cfg(feature = "planted")]
 pub use planted::Planted;
 pub use replicated::{MessageLimits, Replica, Replicated};
+pub use resigning::Resignation;
 pub use settings::{
     BuyerSettings, Form, OrderPolicy, Pause, Range, Role, SellerSettings, Settings, TraderSettings,
 };

@@ -121,13 +121,15 @@ pub enum Body {
     },
     /// Seller to trader: where do I stand?
     Inquire,
-    /// Trader to seller: here, and what was just sold.
+    /// Trader to seller: here, and what was just sold: all sales of one turn in one notice.
     Notice {
         /// All of it, so that a lost notice does no harm.
         standing: Standing,
-        /// The sale that this notice is for, if any.
-        sale: Option<Sale>,
+        /// The sales that this notice is for, in order; no more than [`SALES_TOLD_MAX`].
+        sales: Vec<Sale>,
     },
+    /// A trader that resigns to itself: all that it wrote in this epoch is in the journal.
+    Written(Epoch),
     /// Seller to trader: what have I on sale? It leaves.
     AskLots,
     /// Trader to seller: this, the oldest first.
@@ -139,6 +141,10 @@ pub enum Body {
 
 /// How many lots one answer to a seller names: as many withdrawals are under way at once.
 pub const LOTS_TOLD_MAX: usize = client::WINDOW_MAX;
+
+/// How many sales one notice tells of: a seller's whole stock may go in one turn, and a notice must
+/// fit a datagram. A sale takes no more than 150 bytes.
+pub const SALES_TOLD_MAX: usize = 256;
 
 /// Where a seller stands. All but `left` only ever rises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,6 +172,10 @@ pub struct Sale {
     pub paid: Money,
     /// What it earned by it, after commission.
     pub earned: Money,
+    /// What it had earned in all by then.
+    pub total: Money,
+    /// Units that it still had in the market.
+    pub left: u64,
 }
 
 /// A record of either of a peer's journals.

@@ -17,6 +17,7 @@ use crate::leaving::Leaving;
 use crate::message::{Message, Own, Record, Snapshot};
 use crate::ordering::Ordering;
 use crate::presence::Presence;
+use crate::resigning::Resignation;
 use crate::seller::Seller;
 use crate::settings::{OrderPolicy, Role, Settings};
 use crate::trader::Trader;
@@ -108,6 +109,8 @@ pub enum Alarm {
     Inquire,
     /// The trader serves what is queued.
     Serve,
+    /// The trader tells sellers what it sold.
+    Notify,
     /// The trader asks again who holds up what is queued.
     Question,
     /// The trader considers to resign.
@@ -291,6 +294,7 @@ impl Peer {
             Alarm::Think => self.buy(cx),
             Alarm::Accrue | Alarm::Update | Alarm::Inquire => self.tend_stall(alarm, cx),
             Alarm::Serve => self.serve_queue(false, cx),
+            Alarm::Notify => self.notify(cx),
             Alarm::Question => self.ask_again(cx),
             Alarm::Quantum => self.consider_resigning(cx),
             Alarm::Expire => self.expire_sessions(cx),
@@ -317,9 +321,7 @@ impl Machine for Peer {
             Input::Refused(epoch) => {
                 self.lead_input(Input::Command(leadership::Command::Outbid(epoch)), cx);
             }
-            Input::Command(Command::Resign) => {
-                self.lead_input(Input::Command(leadership::Command::Resign), cx);
-            }
+            Input::Command(Command::Resign) => self.resign(Resignation::Command, cx),
             Input::Command(Command::WindDown) => self.is_winding_down = true,
             Input::Command(Command::Leave) => self.leave(cx),
             Input::Message { from, body } => self.message(from, body, cx),

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use groupcast::leadership::{self, Stepped};
-use machine::{Epoch, Input, Journal, NodeId};
-use market::{Act, Applied, Command, Good, Money, Outcome, Request, RequestId};
+use groupcast::leadership::Stepped;
+use machine::{Epoch, Journal, NodeId};
+use market::{Act, Applied, Command, Good, Outcome, Request};
 
 use crate::event::What;
-use crate::message::{Body, Record, Sale, Snapshot};
+use crate::message::{Body, Record, SALES_TOLD_MAX, Snapshot};
 use crate::party;
 use crate::peer::{Alarm, Cx, Peer};
 use crate::settings::Role;
@@ -30,14 +30,18 @@ impl Peer {
     pub(crate) fn stop_trading(&mut self, why: Stepped, cx: &mut Cx<'_>) {
         self.trader.stop();
         self.asks_again = false;
-        for alarm in [Alarm::Quantum, Alarm::Expire, Alarm::Serve, Alarm::Question] {
-            cx.clear(alarm);
-        }
+        self.clear_trading_alarms(cx);
         if why == Stepped::Resigned && self.settings.return_as_random {
             let buys = cx.random.chance(0.5);
             self.role = Role { buys, sells: !buys };
             self.role_by_chance = Some(self.role);
             self.note(Record::Role(self.role), cx);
+        }
+    }
+
+    pub(crate) fn clear_trading_alarms(&mut self, cx: &mut Cx<'_>) {
+        for alarm in [Alarm::Quantum, Alarm::Expire, Alarm::Serve, Alarm::Question, Alarm::Notify] {
+            cx.clear(alarm);
         }
     }
 
@@ -49,12 +53,15 @@ impl Peer {
         let Some(applied) = self.apply(Act::Request(request.clone()), cx) else { return };
         self.tell(epoch, &request, good, &applied, cx);
         let outcome = applied.outcome;
-        let sales = if applied.repeated { Vec::new() } else { sales_of(id, &outcome) };
-        self.send(from, Body::Answer { epoch, id, outcome }, cx);
-        for (seller, sale) in sales {
-            let standing = self.trader.standing(party(seller));
-            self.send(seller, Body::Notice { standing, sale: Some(sale) }, cx);
+        if !applied.repeated {
+            match self.trader.note_sales(id, &outcome) {
+                0 => {}
+                SALES_TOLD_MAX.. => self.notify(cx),
+                // When the rest of this turn's requests are served.
+                _ => cx.set(Alarm::Notify, Duration::ZERO),
+            }
         }
+        self.send(from, Body::Answer { epoch, id, outcome }, cx);
         if self.trader.has_sold_enough() {
             // When the rest of this turn's requests are served.
             cx.set(Alarm::Quantum, Duration::ZERO);
@@ -71,6 +78,14 @@ impl Peer {
             cx.snapshot(Journal::Common, Snapshot::Market(Box::new(kernel)));
         }
         Some(served.applied)
+    }
+
+    /// Tells sellers what was sold since the last time.
+    pub(crate) fn notify(&mut self, cx: &mut Cx<'_>) {
+        for (seller, sales) in self.trader.take_notes() {
+            let standing = self.trader.standing(party(seller));
+            self.send(seller, Body::Notice { standing, sales }, cx);
+        }
     }
 
     /// Reports what came of a request.
@@ -114,21 +129,6 @@ impl Peer {
         self.report_trade(what, cx);
     }
 
-    pub(crate) fn consider_resigning(&mut self, cx: &mut Cx<'_>) {
-        let settings = self.trader.settings();
-        if self.trader.epoch().is_none() {
-            return;
-        }
-        if !settings.resign_quantum.is_zero() {
-            cx.set(Alarm::Quantum, settings.resign_quantum);
-        }
-        let wants_to =
-            self.trader.has_sold_enough() || cx.random.chance(settings.resign_probability);
-        if wants_to && !self.is_winding_down {
-            self.lead_input(Input::Command(leadership::Command::Resign), cx);
-        }
-    }
-
     pub(crate) fn expire_sessions(&mut self, cx: &mut Cx<'_>) {
         let idle = self.trader.settings().session_idle;
         let Some(epoch) = self.trader.epoch() else { return };
@@ -149,26 +149,4 @@ fn good_of(command: &Command) -> Option<Good> {
         Command::Deposit(offer) => Some(offer.good.clone()),
         Command::Open | Command::Withdraw { .. } => None,
     }
-}
-
-/// What each seller sold.
-fn sales_of(request: RequestId, outcome: &Outcome) -> Vec<(NodeId, Sale)> {
-    let Outcome::Bought(receipt) = outcome else { return Vec::new() };
-    let mut sales: Vec<(NodeId, Sale)> = Vec::with_capacity(receipt.fills.len());
-    for fill in &receipt.fills {
-        let Ok(seller) = u32::try_from(fill.seller.0).map(NodeId) else { continue };
-        match sales.iter_mut().find(|(other, _)| *other == seller) {
-            Some((_, sale)) => {
-                sale.quantity += fill.quantity;
-                sale.paid = Money(sale.paid.0 + fill.paid.0);
-                sale.earned = Money(sale.earned.0 + fill.earned.0);
-            }
-            None => {
-                let good = receipt.good.clone();
-                let (quantity, paid, earned) = (fill.quantity, fill.paid, fill.earned);
-                sales.push((seller, Sale { request, good, quantity, paid, earned }));
-            }
-        }
-    }
-    sales
 }

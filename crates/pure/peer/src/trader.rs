@@ -4,6 +4,7 @@
 //! ```text
 //!   Idle ── elected: Claim ──▶ Claiming ── Restore, Replay…, Claimed: Snapshot ──▶ Trading
 //!    ▲                             │ requests wait here, and are served first          │
+//!    │                             │                  Closing ◀─── about to resign ────┤
 //!    └──── outbid, resigned, no majority, or the journal refused the epoch ◀───────────┘
 //! ```
 //!
@@ -11,10 +12,12 @@
 //! trader's epoch (SAFETY S8). *Why:* each entry is persisted to the common journal before its
 //! answer is sent; the host lets nothing pass that waits behind a refused write.
 
-use machine::Epoch;
-use market::{Act, Applied, Entry, Kernel, Outcome, Party};
+use std::collections::BTreeMap;
 
-use crate::message::Standing;
+use machine::{Epoch, NodeId};
+use market::{Act, Applied, Entry, Kernel, Money, Outcome, Party, RequestId};
+
+use crate::message::{Sale, Standing};
 use crate::queue::Queue;
 use crate::settings::{OrderPolicy, TraderSettings};
 
@@ -23,6 +26,7 @@ enum State {
     Idle,
     Claiming(Epoch),
     Trading(Epoch),
+    Closing(Epoch),
 }
 
 /// The market, while this peer trades.
@@ -36,6 +40,8 @@ pub struct Trader {
     /// How many entries there must be before the next snapshot.
     entries_due: u64,
     sales: u64,
+    /// Sales of which their sellers were not told yet.
+    notes: BTreeMap<NodeId, Vec<Sale>>,
     #[cfg(feature = "planted")]
     planted: Option<crate::Planted>,
 }
@@ -60,6 +66,7 @@ impl Trader {
             entries_due: settings.snapshot_every,
             settings,
             sales: 0,
+            notes: BTreeMap::new(),
             #[cfg(feature = "planted")]
             planted: None,
         }
@@ -79,7 +86,7 @@ impl Trader {
     pub fn epoch(&self) -> Option<Epoch> {
         match self.state {
             State::Trading(epoch) => Some(epoch),
-            State::Idle | State::Claiming(_) => None,
+            State::Idle | State::Claiming(_) | State::Closing(_) => None,
         }
     }
 
@@ -122,7 +129,22 @@ impl Trader {
                 }
                 Some(self.snapshot())
             }
-            State::Idle | State::Claiming(_) | State::Trading(_) => None,
+            _ => None,
+        }
+    }
+
+    /// Serves nobody from now on, and is about to resign: in which epoch it traded.
+    pub fn close(&mut self) -> Option<Epoch> {
+        let epoch = self.epoch()?;
+        self.state = State::Closing(epoch);
+        Some(epoch)
+    }
+
+    /// The epoch that it is about to give up.
+    pub fn closing(&self) -> Option<Epoch> {
+        match self.state {
+            State::Closing(epoch) => Some(epoch),
+            _ => None,
         }
     }
 
@@ -133,6 +155,7 @@ impl Trader {
         self.queue.clear();
         self.entries_since_snapshot = 0;
         self.sales = 0;
+        self.notes.clear();
     }
 
     /// Whether requests are to wait: for the market, or for the others of a batch.
@@ -140,7 +163,7 @@ impl Trader {
         match self.state {
             State::Claiming(_) => true,
             State::Trading(_) => self.settings.order != OrderPolicy::Arrival,
-            State::Idle => false,
+            State::Idle | State::Closing(_) => false,
         }
     }
 
@@ -162,6 +185,37 @@ impl Trader {
         let changed = changed && !self.is_forgotten(&applied);
         self.entries_since_snapshot += u64::from(changed);
         Some(Served { applied, entry: changed.then_some(entry) })
+    }
+
+    /// Takes note of what each seller sold in an order; how many sales there are now to tell the one
+    /// with the most.
+    pub fn note_sales(&mut self, request: RequestId, outcome: &Outcome) -> usize {
+        let Outcome::Bought(receipt) = outcome else { return 0 };
+        let mut most = 0;
+        for fill in &receipt.fills {
+            let Ok(seller) = u32::try_from(fill.seller.0).map(NodeId) else { continue };
+            let Standing { earned: total, left, .. } = self.standing(fill.seller);
+            let notes = self.notes.entry(seller).or_default();
+            match notes.last_mut().filter(|note| note.request == request) {
+                Some(sale) => {
+                    sale.quantity += fill.quantity;
+                    sale.paid = Money(sale.paid.0 + fill.paid.0);
+                    sale.earned = Money(sale.earned.0 + fill.earned.0);
+                }
+                None => {
+                    let good = receipt.good.clone();
+                    let (quantity, paid, earned) = (fill.quantity, fill.paid, fill.earned);
+                    notes.push(Sale { request, good, quantity, paid, earned, total, left });
+                }
+            }
+            most = most.max(notes.len());
+        }
+        most
+    }
+
+    /// Takes all that sellers are to be told.
+    pub fn take_notes(&mut self) -> BTreeMap<NodeId, Vec<Sale>> {
+        std::mem::take(&mut self.notes)
     }
 
     #[cfg(feature = "planted")]

@@ -227,6 +227,28 @@ fn an_answer_stands_behind_its_record_and_rests_on_it() {
 }
 
 #[test]
+fn a_seller_is_told_of_all_sales_of_a_turn_at_once() {
+    let mut bench = Bench::trading();
+    bench.step(Input::Claimed(EPOCH));
+    bench.ask(0, Command::Open);
+    bench.ask_as(BUYER, 0, Command::Open);
+    bench.ask(1, deposit());
+    let mut sold = bench.ask_as(BUYER, 1, buy());
+    sold.extend(bench.ask_as(BUYER, 2, buy()));
+    let notify = alarm(&sold, "Notify").unwrap();
+    let told = bench.step(Input::Alarm(notify));
+    let [Effect::Send { to, body: Message::Trade(trade), after: After::All }] = &told[..] else {
+        panic!("one notice, behind the sales: {told:?}");
+    };
+    let Body::Notice { standing, sales } = &trade.body else { panic!("{trade:?}") };
+    assert_eq!((to.nodes(), standing.left), (&[CLIENT][..], 1));
+    let each =
+        sales.iter().map(|sale| (sale.request.number, sale.earned.0, sale.total.0, sale.left));
+    assert_eq!(each.collect::<Vec<_>>(), [(1, 18, 18, 3), (2, 18, 36, 1)]);
+    assert!(bench.step(Input::Alarm(notify)).is_empty(), "once");
+}
+
+#[test]
 fn every_so_many_records_a_snapshot_takes_their_place() {
     let mut bench = Bench::trading();
     bench.step(Input::Claimed(EPOCH));
@@ -277,6 +299,39 @@ fn a_refused_journal_ends_the_trade_at_once() {
     });
     assert!(stepped_down, "{effects:?}");
     assert!(bench.ask(1, deposit()).is_empty(), "it serves no more");
+}
+
+#[test]
+fn a_trader_resigns_when_its_last_write_is_in_the_journal_and_serves_nobody_meanwhile() {
+    let mut bench = Bench::trading();
+    bench.step(Input::Claimed(EPOCH));
+    bench.ask(0, Command::Open);
+    let effects = bench.step(Input::Command(peer::Command::Resign));
+    let why = peer::Resignation::Command;
+    let resigning = What::Resigning { epoch: EPOCH, why };
+    assert!(
+        matches!(&effects[0], Effect::Report { report, .. } if report.what == resigning),
+        "{effects:?}"
+    );
+    let Some(Effect::Send { body, after: After::All, .. }) = effects.last() else {
+        panic!("it waits for all writes: {effects:?}");
+    };
+    assert!(bench.ask(1, deposit()).is_empty(), "its write would be behind the last one");
+    assert!(bench.step(Input::Command(peer::Command::Resign)).is_empty(), "once");
+    let is_over = |effects: &[Effect<Peer>]| {
+        effects.iter().any(|effect| {
+            matches!(effect, Effect::Report { report, .. }
+                if matches!(report.what, What::SteppedDown { epoch: EPOCH, .. }))
+        })
+    };
+    let mut hung = Bench { peer: bench.peer.clone(), random: Random::from_seed(1) };
+    let forged = bench.step(Input::Message { from: CLIENT, body: body.clone() });
+    assert!(forged.is_empty(), "nobody else knows: {forged:?}");
+    let heard = bench.step(Input::Message { from: ME, body: body.clone() });
+    assert!(is_over(&heard), "{heard:?}");
+    let limit = alarm(&effects, "Quantum").unwrap();
+    let waited = hung.step(Input::Alarm(limit));
+    assert!(is_over(&waited), "a journal that hangs holds up nobody: {waited:?}");
 }
 
 #[test]

@@ -311,12 +311,12 @@ impl Speaker for Clients {
                 self.heard += 1;
                 self.answered(client, id, &outcome, say).map_err(io::Error::other)
             }
-            Body::Notice { standing, sale: None } => {
+            Body::Notice { standing, sales } if sales.is_empty() => {
                 self.stage = Stage::Done(standing);
                 Ok(())
             }
-            Body::Notice { sale: Some(sale), .. } => {
-                self.noticed += u64::from(sale.quantity);
+            Body::Notice { sales, .. } => {
+                self.noticed += sales.iter().map(|sale| u64::from(sale.quantity)).sum::<u64>();
                 Ok(())
             }
             // Clients ask; and a market that serves by arrival needs no clocks.
