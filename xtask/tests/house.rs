@@ -21,6 +21,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "sim",
             "host",
             "store",
+            "houses",
             "peer",
             "market",
             "groupcast",

@@ -3,6 +3,7 @@
 mod buy;
 mod experiments;
 mod failover;
+mod houses;
 mod multicast;
 mod orders;
 mod restart;
@@ -32,6 +33,8 @@ pub enum BenchVerb {
     Multicast(multicast::MulticastArgs),
     /// What one trader sells a second to many clients, durable before the answer
     Sales(sales::SalesArgs),
+    /// What a warehouse ships a second through several traders, whatever they know of its stock
+    Houses(houses::HousesArgs),
     /// An experiment of one of the papers
     #[command(flatten)]
     Experiment(experiments::ExperimentVerb),
@@ -39,6 +42,18 @@ pub enum BenchVerb {
     #[command(hide = true)]
     Generator {
         /// What it is told, in JSON
+        task: String,
+    },
+    /// The warehouse, or a trader, of `bench houses`
+    #[command(hide = true)]
+    House {
+        /// What it is told, in JSON
+        task: String,
+    },
+    /// The customers of a trader of `bench houses`
+    #[command(hide = true)]
+    HouseCustomers {
+        /// What they are told, in JSON
         task: String,
     },
     /// Answers the bare ping-pong; benches start this
@@ -97,6 +112,15 @@ pub fn command(verb: &BenchVerb) -> anyhow::Result<ExitCode> {
         BenchVerb::Orders(args) => orders::command(args),
         BenchVerb::Multicast(args) => multicast::command(args),
         BenchVerb::Sales(args) => sales::command(args),
+        BenchVerb::Houses(args) => houses::command(args),
+        BenchVerb::House { task } => {
+            houses::run_node(task)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        BenchVerb::HouseCustomers { task } => {
+            houses::run_customers(task)?;
+            Ok(ExitCode::SUCCESS)
+        }
         BenchVerb::Experiment(verb) => experiments::command(verb),
         BenchVerb::Generator { task } => {
             sales::run_generator(task)?;

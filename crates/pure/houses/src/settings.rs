@@ -1,6 +1,7 @@
 //! What a node of the trading houses needs to know. All values have been checked by whoever read
 //! them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use machine::NodeId;
@@ -115,7 +116,7 @@ pub struct Settings {
     /// Who trades.
     pub traders: Vec<NodeId>,
     /// Who buys and sells.
-    pub customers: Vec<NodeId>,
+    pub customers: BTreeSet<NodeId>,
     /// How traders use what they know of the stock.
     pub cache: Cache,
     /// What a sale from a loan outlives.

@@ -109,7 +109,7 @@ impl Retried {
             me,
             warehouse: WAREHOUSE,
             traders: TRADERS.to_vec(),
-            customers: vec![CUSTOMER],
+            customers: BTreeSet::from([CUSTOMER]),
             cache: Cache::Lease,
             durability: self.durability,
             times: Times {

@@ -125,7 +125,7 @@ pub enum Body {
     Notice {
         /// All of it, so that a lost notice does no harm.
         standing: Standing,
-        /// The sales that this notice is for, in order; no more than [`SALES_TOLD_MAX`].
+        /// The sales that this notice is for, in order; no more than `SALES_TOLD_MAX`.
         sales: Vec<Sale>,
     },
     /// A trader that resigns to itself: all that it wrote in this epoch is in the journal.
