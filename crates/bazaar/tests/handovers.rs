@@ -76,6 +76,13 @@ fn the_death_of_all_peers_at_once() {
     survives(&faults, 0.5);
 }
 
+/// Nobody is introduced any more, and those that know each other need nobody for that.
+#[test]
+fn the_death_of_the_directory() {
+    let faults = ["{at='30%',do='kill',who=0}", "{at='50%',do='kill',who='trader',for='20%'}"];
+    survives(&faults, 0.7);
+}
+
 /// The trader's disk and that of another peer are gone with them: the others have all.
 #[test]
 fn the_disks_of_a_minority_where_the_market_is_replicated() {

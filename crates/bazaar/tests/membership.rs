@@ -133,3 +133,33 @@ fn a_run_ends_when_all_buyers_have_what_they_wanted() {
         [1, 2, 3].iter().filter(|&&buyer| !of_kind(&events, buyer, "left").is_empty()).collect();
     assert!(left.len() <= 2, "{left:?}");
 }
+
+#[test]
+fn buyers_leave_when_they_have_what_they_wanted_if_they_shall() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        "run.duration=3s",
+        "fault=[]",
+        "roles.buyers=2",
+        "roles.sellers=4",
+        "roles.deal=in_order",
+        "buyer.purchases=5",
+    ];
+    for leaves in [true, false] {
+        let leave = format!("buyer.leave_when_done={leaves}");
+        let out = folder.path().join(leaves.to_string());
+        let (_, events) = passes(&out, &[&settings[..], &[&leave]].concat());
+        for buyer in [1, 2] {
+            let done = of_kind(&events, buyer, "bought_all");
+            assert_eq!(done.len(), 1, "buyer {buyer}");
+            // Four of six are a majority.
+            let left = of_kind(&events, buyer, "left");
+            assert_eq!(left.len(), usize::from(leaves), "buyer {buyer}");
+            let after = of_kind(&events, buyer, "asked");
+            let after = after
+                .iter()
+                .filter(|event| event["time_ns"].as_u64() > done[0]["time_ns"].as_u64());
+            assert_eq!(after.count(), 0, "it wants nothing more");
+        }
+    }
+}

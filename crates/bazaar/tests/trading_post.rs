@@ -59,7 +59,7 @@ fn test_1_one_peer_starts_the_election_the_highest_wins_and_all_recognise_it() {
 fn test_2_sellers_register_their_products_with_the_trader_and_then_it_trades() {
     on_both_hosts("trading-post", &with(&[]), |run| {
         let (ready, first, _) = run.terms()[0];
-        assert!(run.story("peer-10").contains("trader 10 is ready to trade"));
+        assert!(run.story("peer-10").contains("trader 10 is ready for product registration"));
         let trades = |what: &What| matches!(what, What::Sold { .. } | What::Deposited { .. });
         assert!(run.events[..ready].iter().all(|event| !trades(&event.what)));
         let deposit = |party: u64| {

@@ -48,7 +48,7 @@ mod words;
 
 pub use groupcast::leadership::{Cause, Stepped};
 pub use merge::merge;
-pub use peer::event::{Event, Fault, LinkFault, Operation, Resignation, What};
+pub use peer::event::{ElectionWord, Event, Fault, LinkFault, Operation, Resignation, What};
 pub use progress::Progress;
 pub use summary::{Buys, Election, Facts, Goods, Latency, MoneyFlow, Summary, Verdict};
 pub use words::{sentence, texts};

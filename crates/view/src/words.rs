@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use machine::NodeId;
 use market::{Outcome, Receipt, Refusal, RequestId};
 
-use crate::{Cause, Event, Fault, LinkFault, Operation, Resignation, Stepped, What};
+use crate::{Cause, ElectionWord, Event, Fault, LinkFault, Operation, Resignation, Stepped, What};
 
 /// One event in one line: wall time (UTC), who did what, and the clock if the event has one.
 ///
@@ -30,15 +30,22 @@ pub fn sentence(event: &Event, origin_unix_ns: u64) -> String {
     line
 }
 
-/// One text a process, by the name of the process: `directory`, `peer-1` and so on.
+/// One text a process, by the name of the process: `directory`, `peer-1` and so on. What a request
+/// did to a clock is told with the clock's reading before it.
 pub fn texts(events: &[Event], origin_unix_ns: u64) -> BTreeMap<String, String> {
-    let mut of_node: BTreeMap<NodeId, String> = BTreeMap::new();
+    let mut of_node: BTreeMap<NodeId, (String, Option<&Event>)> = BTreeMap::new();
     for event in events {
-        let text = of_node.entry(event.node).or_default();
+        let (text, last) = of_node.entry(event.node).or_default();
         text.push_str(&sentence(event, origin_unix_ns));
+        let before = last.replace(event).and_then(|last| last.clock.as_ref());
+        if let Some(before) = before.filter(|before| event.clock.as_ref() != Some(before))
+            && event.what.is_of_a_request()
+        {
+            text.push_str(&format!(", {before} before"));
+        }
         text.push('\n');
     }
-    of_node.into_iter().map(|(node, text)| (name(node).replace(' ', "-"), text)).collect()
+    of_node.into_iter().map(|(node, (text, _))| (name(node).replace(' ', "-"), text)).collect()
 }
 
 fn name(node: NodeId) -> String {
@@ -75,6 +82,13 @@ fn deed(event: &Event) -> String {
             format!("{me} doubts that {} leads: {}", name(*suspect), cause_words(*cause))
         }
         What::Campaigned => format!("{me} has started the election"),
+        What::ElectionHeard { from, says: ElectionWord::Election } => {
+            format!("{me} received an election message from {}", name(*from))
+        }
+        What::ElectionHeard { from, says: ElectionWord::Ok } => {
+            format!("{me} received OK from {} and leaves the election to it", name(*from))
+        }
+        What::TookRole { role } => format!("{me} goes on as {role}"),
         What::Elected { epoch, cause, took_ns } => format!(
             "Dear buyers and sellers, my ID is {node}, and I am the new coordinator (epoch {epoch}, \
              {}, after {})",
@@ -82,8 +96,8 @@ fn deed(event: &Event) -> String {
             milliseconds(*took_ns)
         ),
         What::Followed { epoch, messages } => format!(
-            "{me} recognizes {} as the new coordinator of the bazaar (epoch {epoch}, {messages} \
-             election messages sent)",
+            "{me} recognizes {} as the new coordinator of the bazaar and is ready to trade (epoch \
+             {epoch}, {messages} election messages sent)",
             name(epoch.node)
         ),
         What::SteppedDown { epoch, why } => {
@@ -112,8 +126,12 @@ fn trade(event: &Event) -> String {
     let node = event.node;
     match &event.what {
         What::Trading { epoch, shipped_before } => format!(
-            "trader {node} is ready to trade (epoch {epoch}, {shipped_before} units shipped before)"
+            "trader {node} is ready for product registration and to trade (epoch {epoch}, \
+             {shipped_before} units shipped before)"
         ),
+        What::Pending { requests, .. } => {
+            format!("trader {node} serves the {requests} requests first that were pending")
+        }
         What::Resigning { why, .. } => {
             format!("trader {node} resigns: {}", resignation_words(*why))
         }
@@ -163,6 +181,10 @@ fn client(event: &Event) -> String {
         What::Abandoned { request, .. } => {
             format!("{} gives request {request} up: its fate is unknown", name(node))
         }
+        What::Switched { good, instead } => {
+            format!("buyer {node} cannot have {good} and picks {instead} instead")
+        }
+        What::Rests { lasts_ns } => format!("buyer {node} rests for {}", milliseconds(*lasts_ns)),
         What::Looked { good, units, .. } => format!("{} saw {units} {good} in stock", name(node)),
         What::Earned { request, good, quantity, paid, amount, total, left } => format!(
             "seller {node} has sold {quantity} {good} to buyer {} for {paid} and earned {amount} of \

@@ -43,7 +43,8 @@ tables! {
         /// What.
         #[key("do")]
         pub action: Action,
-        /// Whom it strikes; nobody in particular for drop and heal.
+        /// Whom it strikes; nobody in particular for drop and heal. 0 is the directory, which can be
+        /// killed for good, or paused.
         #[key("who")]
         pub target: Option<Target>,
         /// How long until a peer that was killed or left is started again, a paused one goes on, or

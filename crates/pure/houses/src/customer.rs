@@ -238,7 +238,7 @@ impl Customer {
                 match self.buyer.answered(order, outcome, cx.random) {
                     Next::Buy => self.buy(cx),
                     Next::Think(time) if time.is_zero() => self.buy(cx),
-                    Next::Think(time) => cx.set(Alarm::Think, time),
+                    Next::Think(time) | Next::Rest(time) => cx.set(Alarm::Think, time),
                     Next::Stop => {}
                 }
             }

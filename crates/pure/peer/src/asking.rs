@@ -175,12 +175,23 @@ impl Peer {
         cx: &mut Cx<'_>,
     ) {
         match command {
-            Command::Buy(_) => {
+            Command::Buy(order) => {
                 self.buying = false;
+                if let (Some(Outcome::Refused(_)), Some(instead)) = (outcome, self.buyer.wanted())
+                    && *instead != order.good
+                {
+                    let (good, instead) = (order.good.clone(), instead.clone());
+                    self.report(What::Switched { good, instead }, cx);
+                }
                 match next {
                     Some(Next::Buy) => self.buy(cx),
                     Some(Next::Think(time)) if time.is_zero() => self.buy(cx),
                     Some(Next::Think(time)) => cx.set(Alarm::Think, time),
+                    Some(Next::Rest(time)) => {
+                        let lasts_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+                        self.report(What::Rests { lasts_ns }, cx);
+                        cx.set(Alarm::Think, time);
+                    }
                     Some(Next::Stop) | None => {
                         self.role = Role { buys: false, ..self.role };
                         self.consider_leaving(cx);

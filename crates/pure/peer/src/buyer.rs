@@ -15,6 +15,8 @@ pub enum Next {
     Buy,
     /// Thinks for this long, then buys.
     Think(Duration),
+    /// Rests for this long, as a slow one does, then buys.
+    Rest(Duration),
     /// Has all that it wanted.
     Stop,
 }
@@ -44,6 +46,11 @@ impl Buyer {
     /// The market says how much it has bought: more than it knows of, if it was not told of all.
     pub fn has_bought(&mut self, purchases: u64) {
         self.purchases = self.purchases.max(purchases);
+    }
+
+    /// What it looks for next; none if any good will do.
+    pub fn wanted(&self) -> Option<&Good> {
+        self.wanted.as_ref()
     }
 
     /// Its settings.
@@ -93,13 +100,19 @@ impl Buyer {
                     && pause.after != 0
                     && self.purchases.is_multiple_of(pause.after)
                 {
-                    return Next::Think(pause.lasts + self.think(random));
+                    return Next::Rest(pause.lasts + self.think(random));
                 }
                 if random.chance(self.settings.buy_probability) {
                     return Next::Buy;
                 }
             }
             Some(Outcome::Refused(Refusal::OutOfStock { .. } | Refusal::NotSoldHere)) => {
+                self.wanted = self.another_than(&order.good, random);
+            }
+            // Others may sell another good, or sell it cheaper.
+            Some(Outcome::Refused(Refusal::TooDear { .. } | Refusal::OnlyOwnGoods))
+                if self.settings.retry_other_good =>
+            {
                 self.wanted = self.another_than(&order.good, random);
             }
             Some(_) | None => {}
@@ -177,8 +190,8 @@ mod tests {
         let order = wish(&mut buyer, &mut random);
         let rests: Vec<bool> = (0..6)
             .map(|_| match buyer.answered(&order, Some(&bought(&order)), &mut random) {
-                Next::Think(time) => time >= lasts,
-                next => panic!("{next:?}"),
+                Next::Rest(time) => time >= lasts,
+                _ => false,
             })
             .collect();
         assert_eq!(rests, [false, false, true, false, false, true]);
@@ -195,15 +208,23 @@ mod tests {
     #[test]
     fn it_looks_for_another_good_when_one_is_not_to_be_had() {
         let mut random = Random::from_seed(1);
-        for retry_other_good in [true, false] {
-            let mut buyer = buyer(|settings| settings.retry_other_good = retry_other_good);
-            for _ in 0..20 {
-                let order = wish(&mut buyer, &mut random);
-                let refused = Outcome::Refused(Refusal::NotSoldHere);
-                buyer.answered(&order, Some(&refused), &mut random);
-                let next = wish(&mut buyer, &mut random);
-                assert_eq!(next.good != order.good, retry_other_good);
-                buyer.answered(&next, None, &mut random);
+        let none = [Refusal::NotSoldHere, Refusal::OutOfStock { left: 0 }];
+        let none_for_it = [Refusal::TooDear { cheapest: market::Money(9) }, Refusal::OnlyOwnGoods];
+        for refusal in none.into_iter().chain(none_for_it) {
+            for retry_other_good in [true, false] {
+                let mut buyer = buyer(|settings| settings.retry_other_good = retry_other_good);
+                for _ in 0..20 {
+                    let order = wish(&mut buyer, &mut random);
+                    buyer.answered(&order, Some(&Outcome::Refused(refusal)), &mut random);
+                    let is_wanted = buyer.wanted().map(|good| *good == order.good);
+                    match retry_other_good {
+                        true => assert_eq!(is_wanted, Some(false), "{refusal}"),
+                        // What nobody else sells at its limit, it does not wait for.
+                        false => assert_eq!(is_wanted, none.contains(&refusal).then_some(true)),
+                    }
+                    let next = wish(&mut buyer, &mut random);
+                    buyer.answered(&next, None, &mut random);
+                }
             }
         }
     }

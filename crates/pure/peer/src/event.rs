@@ -19,11 +19,10 @@ use clocks::Stamp;
 use groupcast::leadership::{Cause, Stepped};
 use groupcast::membership;
 use machine::{Epoch, Incarnation, NodeId};
-use market::{
-    Command, Good, LotId, Money, Offer, Order, Outcome, Party, Receipt, Refusal, RequestId,
-};
+use market::{Good, LotId, Money, Outcome, Party, Receipt, Refusal, RequestId};
 use serde::{Deserialize, Serialize};
 
+pub use crate::deed::{ElectionWord, Fault, Operation};
 pub use crate::link_fault::LinkFault;
 pub use crate::resigning::Resignation;
 
@@ -98,6 +97,13 @@ pub enum What {
     },
     /// The node started an election.
     Campaigned,
+    /// A node said this to the reporting one in an election.
+    ElectionHeard {
+        /// Who.
+        from: NodeId,
+        /// What.
+        says: ElectionWord,
+    },
     /// The node has the promises of a majority and leads. Reported by the winner.
     Elected {
         /// Its term.
@@ -135,6 +141,18 @@ pub enum What {
         epoch: Epoch,
         /// How many units the market that it took over has shipped.
         shipped_before: u64,
+    },
+    /// The new trader serves first what waited while it took the market over.
+    Pending {
+        /// Its term.
+        epoch: Epoch,
+        /// How many requests.
+        requests: u64,
+    },
+    /// A trader that is one no more goes back to buying, selling, both or neither.
+    TookRole {
+        /// Which, in a word.
+        role: String,
     },
     /// The trader sold; the sale is durable.
     Sold {
@@ -246,6 +264,18 @@ pub enum What {
         /// How often it has bought in all of its lives, by the market's books.
         purchases: u64,
     },
+    /// A buyer was refused a good and looks for another one.
+    Switched {
+        /// What it asked for.
+        good: Good,
+        /// What it asks for next.
+        instead: Good,
+    },
+    /// A slow buyer rests before it buys again.
+    Rests {
+        /// For how long, in nanoseconds.
+        lasts_ns: u64,
+    },
     /// A client looked at the stock of a good.
     Looked {
         /// Of what.
@@ -314,50 +344,6 @@ pub enum What {
     },
 }
 
-/// What the runner does to a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fault {
-    /// Ends it without warning.
-    Kill,
-    /// Stops it in its tracks.
-    Pause,
-    /// Lets a paused one go on.
-    Resume,
-    /// Begins a new life of it.
-    Restart,
-    /// Asks a leader to resign.
-    Resign,
-    /// Begins the first life of a node that joins the running market.
-    Join,
-    /// Asks it to leave in good order.
-    Leave,
-}
-
-/// What a client can ask a trader for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operation {
-    /// A session.
-    Open,
-    /// To buy.
-    Buy(Order),
-    /// To sell. The offer's clock is that of the event.
-    Deposit {
-        /// What.
-        good: Good,
-        /// How many units.
-        quantity: u32,
-        /// The price of each.
-        unit_price: Money,
-    },
-    /// To have what is left of a lot back.
-    Withdraw {
-        /// Which.
-        lot: LotId,
-    },
-}
-
 impl What {
     /// Whether it tells of a single request, its answer or its notice: most events of a busy market.
     pub fn is_of_a_request(&self) -> bool {
@@ -372,21 +358,10 @@ impl What {
                 | Self::Answered { .. }
                 | Self::Abandoned { .. }
                 | Self::Looked { .. }
+                | Self::Switched { .. }
+                | Self::Rests { .. }
                 | Self::Earned { .. }
         )
-    }
-}
-
-impl From<&Command> for Operation {
-    fn from(command: &Command) -> Self {
-        match command {
-            Command::Open => Self::Open,
-            Command::Buy(order) => Self::Buy(order.clone()),
-            Command::Deposit(Offer { good, quantity, unit_price, stamp: _ }) => {
-                Self::Deposit { good: good.clone(), quantity: *quantity, unit_price: *unit_price }
-            }
-            Command::Withdraw { lot } => Self::Withdraw { lot: *lot },
-        }
     }
 }
 

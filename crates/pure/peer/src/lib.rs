@@ -20,6 +20,7 @@ mod asking;
 pub mod buyer;
 pub mod client;
 mod counts;
+mod deed;
 pub mod event;
 mod history;
 mod leaving;

@@ -2,6 +2,7 @@
 //! requests and answers is in `asking` and `serving`.
 
 use clocks::{Stamp, VectorClock};
+use groupcast::election::bully;
 use groupcast::fence::majority::Promised;
 use groupcast::leadership::{self, Leadership};
 use groupcast::log;
@@ -12,7 +13,7 @@ use market::RequestId;
 use crate::buyer::Buyer;
 use crate::client::Client;
 use crate::counts::Reserve;
-use crate::event::What;
+use crate::event::{ElectionWord, What};
 use crate::leaving::Leaving;
 use crate::message::{Message, Own, Record, Snapshot};
 use crate::ordering::Ordering;
@@ -276,10 +277,22 @@ impl Peer {
         }
     }
 
+    fn report_election(&self, from: NodeId, body: &leadership::Message, cx: &mut Cx<'_>) {
+        let says = match body {
+            leadership::Message::Bully(bully::Message::Election { .. }) => ElectionWord::Election,
+            leadership::Message::Bully(bully::Message::Answer { .. }) => ElectionWord::Ok,
+            _ => return,
+        };
+        self.report(What::ElectionHeard { from, says }, cx);
+    }
+
     fn message(&mut self, from: NodeId, body: Message, cx: &mut Cx<'_>) {
         match body {
             Message::Membership(body) => self.member_input(Input::Message { from, body }, cx),
-            Message::Leadership(body) => self.lead_input(Input::Message { from, body }, cx),
+            Message::Leadership(body) => {
+                self.report_election(from, &body, cx);
+                self.lead_input(Input::Message { from, body }, cx);
+            }
             Message::Trade(trade) => self.trade(from, trade, cx),
             // For whoever holds this peer, if anybody does.
             Message::Log(_) => {}

@@ -66,6 +66,11 @@ impl Queue {
         self.waiting.is_empty()
     }
 
+    /// How many requests wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         *self = Self::new(self.policy, self.limit);

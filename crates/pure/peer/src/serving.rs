@@ -24,6 +24,10 @@ impl Peer {
         }
         cx.set(Alarm::Expire, settings.session_idle / 4);
         // What waited while the market was being taken over is served first.
+        let requests = self.trader.queue().len() as u64;
+        if requests > 0 {
+            self.report_trade(What::Pending { epoch, requests }, cx);
+        }
         self.serve_queue(false, cx);
     }
 
@@ -37,6 +41,7 @@ impl Peer {
             self.role_by_chance = Some(self.role);
             self.note(Record::Role(self.role), cx);
         }
+        self.report(What::TookRole { role: self.role.name().to_owned() }, cx);
     }
 
     pub(crate) fn clear_trading_alarms(&mut self, cx: &mut Cx<'_>) {

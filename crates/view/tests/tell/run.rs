@@ -77,6 +77,8 @@ pub fn one_of_each() -> Vec<Event> {
         event(1, 2, What::Started { incarnation, role: "buyer".to_owned() }),
         event(2, 0, What::Joined { member: NodeId(2), incarnation, address }),
         event(10, 5, What::Campaigned),
+        event(11, 5, What::ElectionHeard { from: NodeId(2), says: view::ElectionWord::Election }),
+        event(11, 2, What::ElectionHeard { from: NodeId(5), says: view::ElectionWord::Ok }),
         event(12, 5, What::Elected { epoch: first, cause: Cause::Start, took_ns: 9 * MS }),
         event(12, 5, What::Followed { epoch: first, messages: 6 }),
         event(13, 2, What::Followed { epoch: first, messages: 1 }),
@@ -119,6 +121,8 @@ pub fn one_of_each() -> Vec<Event> {
             What::Refused { epoch: first, request: salt, good: good("salt"), refusal: none },
         ),
         answered(52, 2, salt, buy("salt", 1), refused(none)),
+        event(53, 2, What::Switched { good: good("salt"), instead: fish.clone() }),
+        event(54, 2, What::Rests { lasts_ns: 6 * MS }),
         asked(60, 2, again, buy("fish", 1)),
         event(61, 0, What::Fault { fault: Fault::Kill, target: NodeId(5) }),
         event(62, 2, What::Suspected { suspect: NodeId(5), cause: Cause::Crash }),
@@ -126,6 +130,7 @@ pub fn one_of_each() -> Vec<Event> {
         event(74, 4, What::Elected { epoch: second, cause: Cause::Crash, took_ns: 11 * MS }),
         event(75, 4, What::Followed { epoch: second, messages: 4 }),
         event(80, 4, What::Trading { epoch: second, shipped_before: 2 }),
+        event(80, 4, What::Pending { epoch: second, requests: 1 }),
         event(81, 4, What::Repeated { epoch: second, request: order }),
         event(82, 2, What::Looked { good: fish.clone(), units: 8, took_ns: MS }),
         event(
@@ -144,7 +149,10 @@ pub fn one_of_each() -> Vec<Event> {
         event(92, 0, What::Expired { member: NodeId(5) }),
         event(93, 4, What::Overflow { limit: "pending requests".to_owned(), value: 9 }),
         event(94, 2, What::Abandoned { request: again, operation: buy("fish", 1) }),
+        event(94, 2, What::Returned { purchases: 1 }),
+        event(95, 4, What::Resigning { epoch: second, why: view::Resignation::Sales }),
         event(95, 4, What::SteppedDown { epoch: second, why: view::Stepped::Resigned }),
+        event(95, 4, What::TookRole { role: "buyer".to_owned() }),
         event(1000, 2, What::Stopped),
     ];
     client.to_vec()

@@ -13,7 +13,7 @@ use crate::scenario::fault::{Action, Fault};
 use crate::scenario::setting::Leaf;
 use crate::scenario::value::Target;
 use crate::scenario::{Run, Scenario};
-use crate::settings::JOINERS_MAX;
+use crate::settings::{DIRECTORY, JOINERS_MAX};
 
 /// How late messages may be made: more than any network is, and less than what a host keeps of them
 /// would need a lot of memory for.
@@ -95,6 +95,9 @@ impl Checker<'_> {
         for &node in target.named() {
             match fault.action {
                 Action::Join => self.joiner(&who, node, &scenario.run),
+                // The directory: who starts it again would find it elsewhere.
+                Action::Kill if node == DIRECTORY && fault.lasts.is_none() => {}
+                Action::Pause if node == DIRECTORY => {}
                 _ if overlay::joiners(scenario).contains(&node) => {}
                 _ => self.node(&who, node, &scenario.run),
             }

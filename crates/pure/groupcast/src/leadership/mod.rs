@@ -165,7 +165,8 @@ pub enum Report {
         /// Why.
         cause: Cause,
     },
-    /// This node started an election.
+    /// This node started or joined an election as one that may win. Reported once until there is a
+    /// leader.
     Campaigned,
     /// This node leads.
     Elected {
@@ -252,6 +253,8 @@ pub struct Leadership {
     releases_from: Instant,
     /// Whether any leader was known in this life, and the last one.
     had_leader: bool,
+    /// Whether it has told that it takes part in the election that goes on.
+    has_campaigned: bool,
     last_leader: Epoch,
     /// Whether all others were connected at once in this life.
     was_complete: bool,
@@ -296,6 +299,7 @@ impl Leadership {
             released: BTreeSet::new(),
             releases_from: Instant::ZERO,
             had_leader: false,
+            has_campaigned: false,
             last_leader: Epoch::ZERO,
             was_complete: false,
             sent: 0,

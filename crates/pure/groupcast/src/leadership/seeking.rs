@@ -83,7 +83,12 @@ impl Leadership {
         }
         for report in cx.run(&mut self.bully, input) {
             match report {
-                bully::Report::Campaigned => cx.report(Report::Campaigned),
+                // An election takes as many rounds as there is news of who is there.
+                bully::Report::Campaigned if self.has_campaigned => {}
+                bully::Report::Campaigned => {
+                    self.has_campaigned = true;
+                    cx.report(Report::Campaigned);
+                }
                 bully::Report::Won if self.fence.is_proposing() => {}
                 bully::Report::Won => self.fence(majority::Command::Propose, cx),
                 // Leaders are announced here, with the fence's epoch.
@@ -139,6 +144,7 @@ impl Leadership {
     /// Someone leads: no election is needed, and whoever yielded in the last one may lead again.
     pub(super) fn settled(&mut self, cx: &mut Cx<'_>) {
         self.had_leader = true;
+        self.has_campaigned = false;
         self.last_leader = self.epoch().unwrap_or(self.last_leader);
         self.askers.clear();
         self.bar_until_back(cx);

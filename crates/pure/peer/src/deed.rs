@@ -1,0 +1,72 @@
+//! What can be done to a node, asked of a trader, and said in an election, as the record of a run
+//! names it.
+
+use market::{Command, Good, LotId, Money, Offer, Order};
+use serde::{Deserialize, Serialize};
+
+/// What a node says to another one in an election.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ElectionWord {
+    /// Are you there? You outrank me.
+    Election,
+    /// I am; leave it to me.
+    Ok,
+}
+
+/// What the runner does to a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// Ends it without warning.
+    Kill,
+    /// Stops it in its tracks.
+    Pause,
+    /// Lets a paused one go on.
+    Resume,
+    /// Begins a new life of it.
+    Restart,
+    /// Asks a leader to resign.
+    Resign,
+    /// Begins the first life of a node that joins the running market.
+    Join,
+    /// Asks it to leave in good order.
+    Leave,
+}
+
+/// What a client can ask a trader for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// A session.
+    Open,
+    /// To buy.
+    Buy(Order),
+    /// To sell. The offer's clock is that of the event.
+    Deposit {
+        /// What.
+        good: Good,
+        /// How many units.
+        quantity: u32,
+        /// The price of each.
+        unit_price: Money,
+    },
+    /// To have what is left of a lot back.
+    Withdraw {
+        /// Which.
+        lot: LotId,
+    },
+}
+
+impl From<&Command> for Operation {
+    fn from(command: &Command) -> Self {
+        match command {
+            Command::Open => Self::Open,
+            Command::Buy(order) => Self::Buy(order.clone()),
+            Command::Deposit(Offer { good, quantity, unit_price, stamp: _ }) => {
+                Self::Deposit { good: good.clone(), quantity: *quantity, unit_price: *unit_price }
+            }
+            Command::Withdraw { lot } => Self::Withdraw { lot: *lot },
+        }
+    }
+}
