@@ -45,7 +45,8 @@ pub use any_peer::AnyPeer;
 pub use event::{Event, What};
 pub use link_fault::LinkFault;
 pub use message::{
-    Body, LOTS_TOLD_MAX, Message, Own, Packet, Record, Sale, Snapshot, Standing, Trade,
+    Body, LOTS_TOLD_MAX, Message, Own, Packet, Record, SALES_TOLD_MAX, Sale, Snapshot, Standing,
+    Trade,
 };
 pub use node::{Alarm, Node};
 pub use peer::{Command, Peer, Report};

@@ -143,8 +143,8 @@ pub enum Body {
 pub const LOTS_TOLD_MAX: usize = client::WINDOW_MAX;
 
 /// How many sales one notice tells of: a seller's whole stock may go in one turn, and a notice must
-/// fit a datagram. A sale takes no more than 150 bytes.
-pub const SALES_TOLD_MAX: usize = 256;
+/// fit a datagram of 16 KiB. A sale takes no more than 150 bytes.
+pub const SALES_TOLD_MAX: usize = 64;
 
 /// Where a seller stands. All but `left` only ever rises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 
 use groupcast::log::{self, Content, Log};
 use machine::{After, Context, Destination, Effect, Input, Journal, Machine, NodeId};
-use market::{Entry, Kernel};
+use market::{Act, Command as Asked, Entry, Kernel, Request};
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Message, Record, Snapshot};
@@ -42,6 +42,13 @@ impl Content for Replica {
     fn apply(&mut self, entry: &Entry) {
         self.0.apply(entry);
     }
+    fn entry_bytes(entry: &Entry) -> usize {
+        let stamp = match &entry.act {
+            Act::Request(Request { command: Asked::Deposit(offer), .. }) => offer.stamp.as_ref(),
+            _ => None,
+        };
+        ENTRY_BYTES + stamp.map_or(0, |stamp| STAMP_NODE_BYTES * stamp.nodes())
+    }
     fn parts(&self) -> u64 {
         self.0.parts() as u64
     }
@@ -53,12 +60,17 @@ impl Content for Replica {
     }
 }
 
+/// What an entry takes but for a stamp: a name of a good, and numbers.
+const ENTRY_BYTES: usize = 160;
+/// What a stamp takes for each node.
+const STAMP_NODE_BYTES: usize = 15;
+
 /// How much one message between voters may carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageLimits {
-    /// Entries, each of some 300 bytes at most.
+    /// Entries, fewer if their stamps are long.
     pub entries: usize,
-    /// Bytes of a market.
+    /// Bytes of a market, or of entries.
     pub part_bytes: usize,
 }
 

@@ -7,7 +7,7 @@ use machine::{After, Context, Destination, Epoch, NodeId};
 
 use super::message::{Message, Position};
 use super::settings::ENTRIES_KEPT_MAX;
-use super::{Alarm, Content, Log, Report};
+use super::{Alarm, Content, Log, Report, Settings};
 
 /// What a node does beside accepting.
 #[derive(Debug, Clone)]
@@ -66,14 +66,21 @@ impl<E> Leader<E> {
         lengths.get(majority - 1).copied()
     }
 
-    /// What has left behind the first `after`, which are kept, no more than so many.
-    fn entries(&self, after: u64, most: usize) -> Vec<E>
+    /// What has left behind the first `after`, which are kept: as much as one message carries, and
+    /// one entry at least.
+    fn entries(&self, after: u64, settings: &Settings, bytes_of: impl Fn(&E) -> usize) -> Vec<E>
     where
         E: Clone,
     {
         let place = |length: u64| usize::try_from(length - self.before).unwrap_or(usize::MAX);
         let (from, to) = (place(after), place(self.sent));
-        self.kept.range(from..to.min(from.saturating_add(most))).cloned().collect()
+        let mut bytes = 0_usize;
+        let fits = |(count, entry): &(usize, &E)| {
+            bytes = bytes.saturating_add(bytes_of(entry));
+            *count == 0 || *count < settings.entries_max && bytes <= settings.part_bytes_max
+        };
+        let rest = self.kept.range(from..to).enumerate();
+        rest.take_while(fits).map(|(_, entry)| entry.clone()).collect()
     }
 
     /// Forgets what all have, and what is too much to keep for those that have not.
@@ -182,7 +189,7 @@ impl<C: Content> Log<C> {
 
     /// What was appended in this turn leaves.
     pub(super) fn flush(&mut self, cx: &mut Context<'_, Self>) {
-        let (me, entries_max) = (self.settings.me, self.settings.entries_max.max(1));
+        let me = self.settings.me;
         let Side::Leading(leader) = &mut self.side else { return };
         let followers: Vec<NodeId> =
             leader.accepted.keys().copied().filter(|&node| node != me).collect();
@@ -190,7 +197,7 @@ impl<C: Content> Log<C> {
         leader.sent = leader.before + leader.kept.len() as u64;
         let mut after = from;
         while after < leader.sent {
-            let entries = leader.entries(after, entries_max);
+            let entries = leader.entries(after, &self.settings, C::entry_bytes);
             let next = after + entries.len() as u64;
             let body = Message::Append { epoch, after, entries };
             cx.send_after(After::Nothing, Destination::Many(followers.clone()), body);
@@ -233,7 +240,6 @@ impl<C: Content> Log<C> {
 
     /// Sends a voter what it lacks, once from each place.
     fn send_rest(&mut self, to: NodeId, length: u64, cx: &mut Context<'_, Self>) {
-        let entries_max = self.settings.entries_max.max(1);
         let Side::Leading(leader) = &mut self.side else { return };
         if leader.sent_again.get(&to).is_some_and(|&from| from >= length) {
             return;
@@ -245,7 +251,7 @@ impl<C: Content> Log<C> {
         }
         let mut after = length;
         while after < leader.sent {
-            let entries = leader.entries(after, entries_max);
+            let entries = leader.entries(after, &self.settings, C::entry_bytes);
             let next = after + entries.len() as u64;
             let body = Message::Append { epoch, after, entries };
             cx.send_after(After::Nothing, Destination::One(to), body);

@@ -61,6 +61,11 @@ pub trait Content: Clone + std::fmt::Debug {
     type Entry: Clone + std::fmt::Debug;
     /// Carries out an entry; the same everywhere.
     fn apply(&mut self, entry: &Self::Entry);
+    /// About how many bytes an entry takes in a message, no less than it does, where entries may be so
+    /// long that fewer of them fit.
+    fn entry_bytes(_entry: &Self::Entry) -> usize {
+        0
+    }
     /// How much there is, in entries: a snapshot is written once there are so many behind the last.
     fn parts(&self) -> u64;
     /// The whole as bytes.

@@ -21,7 +21,7 @@ pub struct Settings {
     /// How many entries one message carries at most: over a transport with small messages, as many
     /// as fit into one.
     pub entries_max: usize,
-    /// How many bytes of a content one message carries at most.
+    /// How many bytes of a content, or of entries if there are several, one message carries at most.
     pub part_bytes_max: usize,
     /// After how many entries a snapshot replaces a voter's records, at the earliest: as many as the
     /// content has parts, if these are more.

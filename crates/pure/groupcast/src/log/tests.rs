@@ -17,6 +17,14 @@ impl Content for List {
     fn apply(&mut self, entry: &u32) {
         self.0.push(*entry);
     }
+    /// Some do not fit with others, and some not at all.
+    fn entry_bytes(entry: &u32) -> usize {
+        match entry % 8 {
+            0 => 99,
+            4 => 7,
+            _ => 1,
+        }
+    }
     fn parts(&self) -> u64 {
         0
     }
@@ -130,6 +138,11 @@ impl Cluster {
                 Effect::Persist { record, .. } => disk.unsynced.push(Err(record)),
                 Effect::Snapshot { snapshot, .. } => disk.unsynced.push(Ok(snapshot)),
                 Effect::Send { to, body, after } => {
+                    if let Message::Append { entries, .. } = &body {
+                        let bytes: usize = entries.iter().map(List::entry_bytes).sum();
+                        let fits = entries.len() <= 3 && bytes <= self.settings.part_bytes_max;
+                        assert!(entries.len() == 1 || fits, "{entries:?}");
+                    }
                     let sends = to.nodes().iter().map(|to| (node, *to, body.clone()));
                     match after == After::Own && !disk.unsynced.is_empty() {
                         true => disk.held.extend(sends),
