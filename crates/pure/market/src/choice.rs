@@ -21,7 +21,8 @@ pub(crate) fn choose(
     let shelf = inventory.shelves.get(&order.good).ok_or(Refusal::NotSoldHere)?;
     let limit = order.limit.unwrap_or(Money(u64::MAX));
     let lot = |id: &LotId| inventory.lots.get(id).map(|lot| (*id, lot));
-    let others = |(_, lot): &(LotId, &Lot)| lot.seller != buyer;
+    let others =
+        |(_, lot): &(LotId, &Lot)| lot.seller != buyer && !inventory.away.contains(&lot.seller);
     let by_age = || {
         let lots = shelf.by_age.iter().filter_map(lot).filter(others);
         lots.filter(|(_, lot)| lot.unit_price <= limit)
@@ -43,7 +44,7 @@ pub(crate) fn choose(
     };
     if chosen.fills.is_empty() {
         let cheapest = shelf.by_price.iter().filter_map(|(_, id)| lot(id)).find(others);
-        return Err(nothing_to_be_had(shelf, cheapest));
+        return Err(nothing_to_be_had(inventory, shelf, cheapest));
     }
     if chosen.missing > 0 && !order.partial {
         return Err(match chosen.more_lots {
@@ -55,10 +56,16 @@ pub(crate) fn choose(
 }
 
 /// Why no unit can be had, given the cheapest lot of another party.
-fn nothing_to_be_had(shelf: &Shelf, cheapest: Option<(LotId, &Lot)>) -> Refusal {
+fn nothing_to_be_had(
+    inventory: &Inventory,
+    shelf: &Shelf,
+    cheapest: Option<(LotId, &Lot)>,
+) -> Refusal {
     match cheapest {
         Some((_, lot)) => Refusal::TooDear { cheapest: lot.unit_price },
-        None if shelf.units.left == 0 => Refusal::OutOfStock { left: 0 },
+        None if shelf.units.left == 0 || !inventory.away.is_empty() => {
+            Refusal::OutOfStock { left: 0 }
+        }
         None => Refusal::OnlyOwnGoods,
     }
 }

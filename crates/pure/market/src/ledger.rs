@@ -110,12 +110,43 @@ impl Ledger {
         let buyer = self.account(buyer);
         buyer.paid += paid;
         buyer.bought += u64::from(quantity);
-        buyer.purchases += 1;
+    }
+
+    /// Books that an order of the buyer was filled, from however many lots.
+    pub fn fill_order(&mut self, buyer: Party) {
+        self.account(buyer).purchases += 1;
     }
 
     /// Books the trader's side of a sale.
     pub fn keep(&mut self, trader: Party, commission: Money) {
         self.account(trader).commission += commission;
+    }
+
+    /// Whether another ledger can be added without an overflow: all else is bounded by these.
+    pub fn check_join(&self, other: &Self) -> Result<(), Limit> {
+        let units = self.totals.units.deposited.checked_add(other.totals.units.deposited);
+        units.ok_or(Limit::Units)?;
+        self.worth.checked_add(other.worth).map(drop).ok_or(Limit::Worth)
+    }
+
+    /// Adds another ledger, which was checked to fit.
+    pub fn join(&mut self, other: &Self) {
+        self.totals.units.join(other.totals.units);
+        self.totals.paid += other.totals.paid;
+        self.totals.earned += other.totals.earned;
+        self.totals.commission += other.totals.commission;
+        self.worth += other.worth;
+        for (party, theirs) in &other.accounts {
+            let account = self.account(*party);
+            account.paid += theirs.paid;
+            account.bought += theirs.bought;
+            account.purchases += theirs.purchases;
+            account.earned += theirs.earned;
+            account.sold += theirs.sold;
+            account.commission += theirs.commission;
+            account.deposited += theirs.deposited;
+            account.withdrawn += theirs.withdrawn;
+        }
     }
 
     fn account(&mut self, party: Party) -> &mut Account {

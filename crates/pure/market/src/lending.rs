@@ -177,6 +177,7 @@ impl Kernel {
             self.ledger.sell(fill);
         }
         self.ledger.buy(request.id.client.party, receipt.quantity, receipt.paid);
+        self.ledger.fill_order(request.id.client.party);
         self.ledger.keep(trader, receipt.commission);
         if let (Some(place), Some(session)) = (place, session) {
             session.keep(place, request, Outcome::Bought(receipt.clone()));

@@ -72,6 +72,14 @@ impl Units {
         self.left -= u64::from(quantity);
         self.shipped += u64::from(quantity);
     }
+
+    /// Adds what is counted elsewhere; its caller has made sure that no sum overflows.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.deposited += other.deposited;
+        self.withdrawn += other.withdrawn;
+        self.shipped += other.shipped;
+        self.left += other.left;
+    }
 }
 
 /// What is left of a good.
@@ -99,10 +107,13 @@ pub(crate) struct Shelf {
 /// All lots and all shelves.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Inventory {
-    /// The name given last; at most the number of units ever deposited, so it cannot overflow.
+    /// The name given last. It is bounded where it is read, and far from an overflow.
     pub last_lot: LotId,
     pub lots: BTreeMap<LotId, Lot>,
     pub shelves: BTreeMap<Good, Shelf>,
+    /// Sellers whose lots are passed over for now.
+    #[serde(skip)]
+    pub away: BTreeSet<Party>,
 }
 
 impl Inventory {
@@ -125,14 +136,19 @@ impl Inventory {
     /// Puts a lot on its shelf.
     pub fn add(&mut self, seller: Party, offer: &Offer) -> LotId {
         let id = LotId(self.last_lot.0 + 1);
-        self.last_lot = id;
+        self.add_named(id, seller, offer);
+        id
+    }
+
+    /// Puts a lot that has a name on its shelf.
+    pub fn add_named(&mut self, id: LotId, seller: Party, offer: &Offer) {
+        self.last_lot = self.last_lot.max(id);
         let shelf = self.shelves.entry(offer.good.clone()).or_default();
         shelf.units.deposit(offer.quantity);
         shelf.by_age.insert(id);
         shelf.by_price.insert((offer.unit_price, id));
         let Offer { good, quantity, unit_price, stamp } = offer.clone();
         self.lots.insert(id, Lot { good, seller, quantity, unit_price, stamp, sales: 0 });
-        id
     }
 
     /// Takes sold units from a lot; the lot goes when it is empty.
@@ -159,6 +175,30 @@ impl Inventory {
             shelf.units.withdraw(lot.quantity);
         }
         Some(lot)
+    }
+
+    /// Takes some units of a lot off its shelf, and the lot with the last of them.
+    pub fn take_back(&mut self, id: LotId, quantity: u32) {
+        let Some(lot) = self.lots.get_mut(&id).filter(|lot| lot.quantity > quantity) else {
+            self.withdraw(id);
+            return;
+        };
+        lot.quantity -= quantity;
+        if let Some(shelf) = self.shelves.get_mut(&lot.good) {
+            shelf.units.withdraw(quantity);
+        }
+    }
+
+    /// Adds all lots and shelves of another inventory, none of whose lots are here.
+    pub fn join(&mut self, other: Self) {
+        self.last_lot = self.last_lot.max(other.last_lot);
+        self.lots.extend(other.lots);
+        for (good, mut theirs) in other.shelves {
+            let shelf = self.shelves.entry(good).or_default();
+            shelf.units.join(theirs.units);
+            shelf.by_age.append(&mut theirs.by_age);
+            shelf.by_price.append(&mut theirs.by_price);
+        }
     }
 
     /// Builds the indices of all shelves from the lots.

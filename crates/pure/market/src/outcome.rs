@@ -156,6 +156,10 @@ pub enum Refusal {
     /// The same id came before with other content.
     #[error("this request id was used for another command; take a new id; nothing was executed")]
     Conflict,
+    /// Whether it was executed cannot be told: who would have to tell is away. It may yet turn out
+    /// either way.
+    #[error("whether this was executed is not known: a peer that would have to tell is away")]
+    NotKnown,
     /// There is no such lot: it never was, or is sold out or withdrawn.
     #[error("no such lot: it never was, or nothing of it is left; nothing was withdrawn")]
     NoSuchLot,

@@ -29,6 +29,7 @@ pub(crate) fn buy(
         ledger.sell(fill);
     }
     ledger.buy(buyer, receipt.quantity, receipt.paid);
+    ledger.fill_order(buyer);
     ledger.keep(trader, receipt.commission);
     Ok(Outcome::Bought(receipt))
 }
