@@ -7,7 +7,7 @@ use groupcast::membership;
 use machine::{NodeId, Random};
 use market::{Kernel, Money, Rules};
 use peer::{
-    BuyerSettings, Form, MessageLimits, Node, OrderPolicy, Pause, Peer, Range, Replicated, Role,
+    AnyPeer, BuyerSettings, Form, MessageLimits, Node, OrderPolicy, Pause, Range, Role,
     SellerSettings, Settings, TraderSettings,
 };
 
@@ -72,10 +72,10 @@ pub fn peer(scenario: &Scenario, me: NodeId, address: String) -> Node {
         Transport::Tcp => MessageLimits::STREAMS,
         Transport::Udp => MessageLimits::DATAGRAMS,
     };
-    match scenario.journal.handover {
-        Handover::Replicated => Node::Replicated(Box::new(Replicated::new(settings, limits))),
-        Handover::File | Handover::Database => Node::Peer(Box::new(Peer::new(settings))),
-    }
+    Node::Peer(Box::new(match scenario.journal.handover {
+        Handover::Replicated => AnyPeer::replicated(settings, limits),
+        Handover::File | Handover::Database => AnyPeer::common(settings),
+    }))
 }
 
 /// What the peer `me`, which listens on `address`, is told.

@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use groupcast::group::{Delivery, Order};
 use sim::invariants::Violation;
+use sim::swarm::Handover;
 use sim::{Failure, Options, Totals, run, run_seeds};
 
 use crate::exit;
@@ -39,6 +40,17 @@ fn order(text: &str) -> Result<Order, String> {
     found.ok_or_else(|| "fifo, causal, sequencer or lamport".into())
 }
 
+const HANDOVERS: [(&str, Handover); 3] = [
+    ("common", Handover::Common),
+    ("replicated", Handover::Replicated),
+    ("sellers", Handover::Sellers),
+];
+
+fn handover(text: &str) -> Result<Handover, String> {
+    let found = HANDOVERS.into_iter().find(|(name, _)| *name == text);
+    found.map(|(_, handover)| handover).ok_or_else(|| "common, replicated or sellers".into())
+}
+
 fn delivery(text: &str) -> Result<Delivery, String> {
     let found = Delivery::ALL.into_iter().find(|delivery| delivery.to_string() == text);
     found.ok_or_else(|| "agreed or safe".into())
@@ -59,11 +71,14 @@ pub struct SimArgs {
     /// The delivery of all groups: agreed or safe [default: each seed's own]
     #[arg(long, value_parser = delivery)]
     pub delivery: Option<Delivery>,
+    /// Where all markets are held: common, replicated or sellers [default: each seed's own]
+    #[arg(long, value_parser = handover)]
+    pub handover: Option<Handover>,
     /// How many peers a market has
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(3..=100))]
     pub peers: u32,
     /// Plays the scenario of this preset with each seed instead, as run --simulated does
-    #[arg(long, conflicts_with_all = ["world", "order", "delivery", "peers", "trace"])]
+    #[arg(long, conflicts_with_all = ["world", "order", "delivery", "handover", "peers", "trace"])]
     pub preset: Option<String>,
     /// Sets a key of that scenario, as in --set run.peers=9; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", requires = "preset")]
@@ -87,7 +102,8 @@ fn planted(text: &str) -> Result<peer::Planted, String> {
         "unjournaled-sale" => Ok(peer::Planted::UnjournaledSale),
         "forgetful-sessions" => Ok(peer::Planted::ForgetfulSessions),
         "amnesia" => Ok(peer::Planted::Amnesia),
-        _ => Err("no-fence, unjournaled-sale, forgetful-sessions or amnesia".into()),
+        "hasty-books" => Ok(peer::Planted::HastyBooks),
+        _ => Err("no-fence, unjournaled-sale, forgetful-sessions, amnesia or hasty-books".into()),
     }
 }
 
@@ -186,6 +202,7 @@ fn groups(args: &SimArgs) -> ExitCode {
 fn markets(args: &SimArgs) -> ExitCode {
     let options = Options {
         peers: args.peers,
+        handover: args.handover,
         #[cfg(feature = "planted")]
         planted: args.plant,
         ..Options::default()
@@ -214,11 +231,14 @@ fn market_again(args: &SimArgs) -> String {
         Some(peer::Planted::UnjournaledSale) => " --plant unjournaled-sale",
         Some(peer::Planted::ForgetfulSessions) => " --plant forgetful-sessions",
         Some(peer::Planted::Amnesia) => " --plant amnesia",
+        Some(peer::Planted::HastyBooks) => " --plant hasty-books",
         None => "",
     };
     #[cfg(not(feature = "planted"))]
     let plant = "";
-    format!(" --peers {}{plant}", args.peers)
+    let handover = HANDOVERS.into_iter().find(|(_, handover)| args.handover == Some(*handover));
+    let handover = handover.map_or(String::new(), |(name, _)| format!(" --handover {name}"));
+    format!(" --peers {}{handover}{plant}", args.peers)
 }
 
 fn trace(args: &SimArgs, options: &Options) -> ExitCode {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use machine::Instant;
 
 use crate::market_world::MarketWorld;
+use crate::peers::founding;
+use crate::swarm::Handover;
 
 /// How long a world may take to come together: many times the longest limit of its protocols.
 const TOGETHER_WITHIN: Duration = Duration::from_secs(30);
@@ -91,6 +93,9 @@ fn fail(market: &mut MarketWorld, invariant: &'static str, evidence: String) {
 
 fn finish(market: &mut MarketWorld) {
     let now = market.world.now();
+    if market.swarm.handover == Handover::Sellers {
+        return market.watch.books_at_the_end(now, market.books(), founding());
+    }
     let kernel = market.trader().and_then(|trader| {
         let (_, peer) = market.peers().find(|(node, _)| *node == trader)?;
         peer.trader().market().cloned()

@@ -6,13 +6,14 @@ use std::time::Duration;
 use groupcast::membership::Directory;
 use groupcast::overlay::Overlay;
 use machine::{Incarnation, Instant, Machine, NodeId, Random};
-use peer::{MessageLimits, Node, Peer, Replicated};
+use peer::books::Book;
+use peer::{AnyPeer, MessageLimits, Node, Peer, Record, Snapshot};
 
 use crate::engine::{Network, World};
 use crate::invariants::{Settled, Watch};
 use crate::peers::{founding, settings, takes_back};
 use crate::run::Options;
-use crate::swarm::{CALM_AT_FIRST, Fault, JOINERS, Planned, Swarm};
+use crate::swarm::{CALM_AT_FIRST, Fault, Handover, JOINERS, Planned, Swarm};
 
 pub(crate) struct MarketWorld {
     pub world: World<Node>,
@@ -53,7 +54,7 @@ impl MarketWorld {
         let agenda = agenda.map(|(index, planned)| ((planned.at, index, true), planned)).collect();
         let mut market = Self {
             world,
-            watch: Watch::new(founding(), swarm.one_stock, swarm.replicated),
+            watch: Watch::new(founding(), swarm.one_stock, swarm.handover),
             swarm,
             options: options.clone(),
             random: Random::fork(seed, 3),
@@ -85,26 +86,25 @@ impl MarketWorld {
         if let Some(peer) = self.world.machine(node).and_then(Node::peer) {
             self.watch.came_back(self.world.now(), peer::party(node), &settled, peer);
         }
+        if let Some(books) = self.world.machine(node).and_then(Node::books) {
+            self.watch.book_came_back(node, books.book());
+        }
     }
 
     fn peer(&self, node: NodeId) -> Node {
         let settings = settings(node, &self.swarm);
+        let limits = MessageLimits::DATAGRAMS;
         #[allow(unused_mut, reason = "only a planted bug changes the peer")]
-        if self.swarm.replicated {
-            let mut replicated = Replicated::new(settings, MessageLimits::DATAGRAMS);
-            #[cfg(feature = "planted")]
-            if let Some(bug) = self.options.planted {
-                replicated.peer_mut().plant(bug);
-            }
-            Node::Replicated(Box::new(replicated))
-        } else {
-            let mut peer = Peer::new(settings);
-            #[cfg(feature = "planted")]
-            if let Some(bug) = self.options.planted {
-                peer.plant(bug);
-            }
-            Node::Peer(Box::new(peer))
+        let mut peer = match self.swarm.handover {
+            Handover::Common => AnyPeer::common(settings),
+            Handover::Replicated => AnyPeer::replicated(settings, limits),
+            Handover::Sellers => AnyPeer::with_books(settings, limits),
+        };
+        #[cfg(feature = "planted")]
+        if let Some(bug) = self.options.planted {
+            peer.plant(bug);
         }
+        Node::Peer(Box::new(peer))
     }
 
     /// The overlay that peers are told of.
@@ -200,6 +200,25 @@ impl MarketWorld {
     /// All peers that are up.
     pub fn peers(&self) -> impl Iterator<Item = (NodeId, &Peer)> {
         self.nodes().filter_map(|node| Some((node, self.world.machine(node)?.peer()?)))
+    }
+
+    /// All books, as they stand in the nodes' own journals.
+    pub fn books(&self) -> Vec<(NodeId, Book)> {
+        let started = self.nodes().filter(|node| self.world.has_started(*node));
+        let books = started.map(|node| {
+            let (snapshot, records) = self.world.own_journal(node);
+            let mut book = match snapshot {
+                Some(Snapshot::Keeper { book, .. }) => (**book).clone(),
+                _ => Book::new(founding()),
+            };
+            for record in records {
+                if let Record::Book(record) = record {
+                    book.replay(peer::party(node), record.clone());
+                }
+            }
+            (node, book)
+        });
+        books.collect()
     }
 
     fn fault(&mut self, index: usize, begins: bool, planned: Planned) {

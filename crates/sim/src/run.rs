@@ -8,7 +8,7 @@ use machine::Instant;
 use crate::invariants::{Contents, Violation};
 use crate::liveness;
 use crate::market_world::MarketWorld;
-use crate::swarm::Swarm;
+use crate::swarm::{Handover, Swarm};
 
 /// What is the same for all seeds of a run.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct Options {
     /// Whether purchases must be served in the order of their stamps: for worlds without faults,
     /// in the stable form.
     pub in_order: bool,
+    /// Where all markets are held; each seed's own if none.
+    pub handover: Option<Handover>,
     /// A bug to be found.
     #[cfg(feature = "planted")]
     pub planted: Option<peer::Planted>,
@@ -34,6 +36,7 @@ impl Default for Options {
             peers: 10,
             trace: false,
             in_order: false,
+            handover: None,
             #[cfg(feature = "planted")]
             planted: None,
             #[cfg(feature = "planted")]
@@ -65,7 +68,9 @@ pub struct Outcome {
 
 /// Runs the world that `seed` stands for.
 pub fn run(seed: u64, options: &Options) -> Outcome {
-    run_swarm(Swarm::from_seed(seed, options.peers), options)
+    let swarm = Swarm::from_seed(seed, options.peers);
+    let handover = options.handover.unwrap_or(swarm.handover);
+    run_swarm(Swarm { handover, ..swarm }, options)
 }
 
 /// Runs a world with a plan of its own.

@@ -78,6 +78,17 @@ pub struct Planned {
     pub fault: Fault,
 }
 
+/// Where a world's market is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handover {
+    /// In a journal that all can reach.
+    Common,
+    /// By a majority of the voters.
+    Replicated,
+    /// In the books of those whom it concerns.
+    Sellers,
+}
+
 /// What a seed stands for.
 #[derive(Debug, Clone)]
 pub struct Swarm {
@@ -110,8 +121,8 @@ pub struct Swarm {
     /// Whether sellers bring one large stock at the start and nothing after, so that a second
     /// opening stock shows.
     pub one_stock: bool,
-    /// Whether the market is held by a majority, instead of the common journal.
-    pub replicated: bool,
+    /// Where the market is held.
+    pub handover: Handover,
     /// Who talks to whom; all to all if none.
     pub overlay: Option<Overlay>,
 }
@@ -174,7 +185,7 @@ impl Swarm {
             // Few goods are on sale there, and most of a slow trader's time goes into refusals.
             one_stock: random.chance(0.2) && !is_stable,
             bar: bar(&mut Random::fork(seed, BARS)),
-            replicated: Random::fork(seed, HANDOVERS).chance(0.3),
+            handover: handover(seed),
             overlay: overlay(peers, &mut Random::fork(seed, OVERLAYS)),
         }
     }
@@ -182,8 +193,20 @@ impl Swarm {
 
 /// The stream of chance from which the order is drawn.
 const ORDERS: u64 = 17;
-/// The stream of chance from which the form of handover is drawn.
+/// The streams of chance from which the form of handover is drawn.
 const HANDOVERS: u64 = 18;
+const MORE_HANDOVERS: u64 = 24;
+
+fn handover(seed: u64) -> Handover {
+    if Random::fork(seed, HANDOVERS).chance(0.3) {
+        Handover::Replicated
+    } else if Random::fork(seed, MORE_HANDOVERS).chance(0.3) {
+        Handover::Sellers
+    } else {
+        Handover::Common
+    }
+}
+
 /// The stream of chance from which is drawn who yields in elections.
 const BARS: u64 = 19;
 

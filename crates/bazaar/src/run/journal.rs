@@ -32,7 +32,9 @@ pub fn market_of(contents: Contents, place: &Path) -> anyhow::Result<Option<Kern
     let not_ours = || format!("{} does not hold a market", place.display());
     let mut kernel = match wire::from_bytes(&bytes).with_context(not_ours)? {
         Snapshot::Market(kernel) => *kernel,
-        Snapshot::Own(_) | Snapshot::Replica { .. } => anyhow::bail!(not_ours()),
+        Snapshot::Own(_) | Snapshot::Replica { .. } | Snapshot::Keeper { .. } => {
+            anyhow::bail!(not_ours())
+        }
     };
     for record in &contents.records {
         match wire::from_bytes(record).with_context(not_ours)? {

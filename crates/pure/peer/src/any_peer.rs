@@ -1,63 +1,267 @@
-//! A peer, wherever its market is held: what an [overlay](groupcast::overlay) carries. Without an
-//! overlay a [`Node`](crate::Node) runs either kind as it is.
+//! A peer, wherever its market is held: in a journal that all can reach, by a majority
+//! ([`groupcast::log`]), or in the [`books`](crate::books) of those whom it concerns. The peer itself
+//! is the same; where there is no common journal, what it asks of one is done here.
+//!
+//! ```text
+//!   the peer asks for                     what becomes of it without a common journal
+//!   Claim {epoch}                         a claim of the log or the books; the market comes back as
+//!                                         Restore, Claimed
+//!   Persist, to the common journal        an entry, carried out and held by the others
+//!   Snapshot, of the common journal       nothing: whoever holds the market writes its own
+//!   Send, Report, behind such writes      wait until they are held; dropped if the epoch is refused
+//!                                         first
+//!   all else                              passes
+//! ```
+//!
+//! **Promise.** The same in any form (SAFETY S8): an answer leaves only when what it says outlives
+//! the trader's epoch. *Why:* it is held by a majority, or by each book that it concerns, and so is
+//! part of every market that a later trader takes over.
+//!
+//! In a log, what leaves waits for all entries before it. In books it waits for its own entry only:
+//! each entry is held by others, and one of them that is gone would hold up all.
+
+use std::collections::{BTreeMap, VecDeque};
 
 use groupcast::log::Log;
-use machine::{Context, Holds, Input, Machine};
+use machine::{After, Context, Destination, Effect, Holds, Input, Journal, Machine, NodeId};
 
-use crate::message::{Message, Record, Snapshot};
+use crate::admitting::Waiting;
+use crate::books::{Books, Ticket};
+use crate::message::{Body, Message, Record, Snapshot, Trade};
 use crate::peer::{Alarm, Command, Peer, Report};
-use crate::replicated::{Replica, Replicated};
+use crate::place::{Asked, MessageLimits, Place, Replica, Told, same};
+use crate::settings::Settings;
 
-/// Either kind of peer.
+/// How many messages and reports may wait for entries to be held; beyond it requests are lost, as on
+/// a link, and their senders send them again.
+const HELD_MAX: usize = 1 << 16;
+
+/// What waits for an entry.
 #[derive(Debug, Clone)]
-pub enum AnyPeer {
-    /// Its market is held in a place that all can reach.
-    Plain(Box<Peer>),
-    /// It holds the market together with the others.
-    Replicated(Box<Replicated>),
+enum Held {
+    Send(Destination, Message),
+    Report(Report),
 }
 
+/// A peer, and its part in holding the market.
+#[derive(Debug, Clone)]
+pub struct AnyPeer {
+    pub(crate) peer: Peer,
+    pub(crate) place: Place,
+    /// What waits, by the ticket that it waits for.
+    held: BTreeMap<u64, Vec<Held>>,
+    /// How much of it there is.
+    held_count: usize,
+    /// What the entry waits for that was appended last in this step, in books.
+    ticket: Ticket,
+    /// Requests of those that have not registered yet.
+    pub(crate) waiting: Waiting,
+    /// What was told of the market, and the peer does not know yet.
+    told: VecDeque<Told>,
+    #[cfg(feature = "planted")]
+    pub(crate) is_hasty: bool,
+}
+
+pub(crate) type Cx<'a> = Context<'a, AnyPeer>;
+
 impl AnyPeer {
+    /// A peer before its first life, whose market is held in a journal that all can reach.
+    pub fn common(settings: Settings) -> Self {
+        Self::at(Place::Common, settings)
+    }
+
+    /// The same, of a market that is held by a majority of the voters.
+    pub fn replicated(settings: Settings, limits: MessageLimits) -> Self {
+        Self::at(Place::log(&settings, limits), settings)
+    }
+
+    /// The same, of a market of which each peer keeps what concerns it. Sessions do not expire
+    /// there: each is its client's own.
+    pub fn with_books(mut settings: Settings, limits: MessageLimits) -> Self {
+        settings.trader.session_idle = std::time::Duration::MAX;
+        Self::at(Place::books(&settings, limits), settings)
+    }
+
+    fn at(place: Place, settings: Settings) -> Self {
+        Self {
+            peer: Peer::new(settings),
+            place,
+            held: BTreeMap::new(),
+            held_count: 0,
+            ticket: Ticket::Nothing,
+            waiting: Waiting::default(),
+            told: VecDeque::new(),
+            #[cfg(feature = "planted")]
+            is_hasty: false,
+        }
+    }
+
     /// The peer.
     pub fn peer(&self) -> &Peer {
-        match self {
-            Self::Plain(peer) => peer,
-            Self::Replicated(replicated) => replicated.peer(),
-        }
+        &self.peer
     }
 
     /// Its part in the log that holds the market, where it is replicated.
     pub fn log(&self) -> Option<&Log<Replica>> {
-        match self {
-            Self::Plain(_) => None,
-            Self::Replicated(replicated) => Some(replicated.log()),
+        match &self.place {
+            Place::Log(log) => Some(log),
+            Place::Common | Place::Books(_) => None,
         }
     }
-}
 
-/// The same input for the peer inside: all types are in common.
-fn same<P>(input: Input<AnyPeer>) -> Input<P>
-where
-    P: Machine<
-            Message = Message,
-            Command = Command,
-            Report = Report,
-            Record = Record,
-            Snapshot = Snapshot,
-            Alarm = Alarm,
-        >,
-{
-    match input {
-        Input::Restore { journal, snapshot } => Input::Restore { journal, snapshot },
-        Input::Replay { journal, record } => Input::Replay { journal, record },
-        Input::Start => Input::Start,
-        Input::Claimed(epoch) => Input::Claimed(epoch),
-        Input::Refused(epoch) => Input::Refused(epoch),
-        Input::Command(command) => Input::Command(command),
-        Input::Message { from, body } => Input::Message { from, body },
-        Input::Opened(node) => Input::Opened(node),
-        Input::Closed(node) => Input::Closed(node),
-        Input::Alarm(alarm) => Input::Alarm(alarm),
+    /// Its part in the market's books, where each peer keeps its own.
+    pub fn books(&self) -> Option<&Books> {
+        match &self.place {
+            Place::Books(books) => Some(books),
+            Place::Common | Place::Log(_) => None,
+        }
+    }
+
+    pub(crate) fn peer_input(&mut self, input: Input<Peer>, cx: &mut Cx<'_>) {
+        let mut effects = Vec::new();
+        self.peer.handle(input, &mut Context::new(cx.now, cx.random, &mut effects));
+        self.carry_out(effects, cx);
+    }
+
+    pub(crate) fn carry_out(&mut self, effects: Vec<Effect<Peer>>, cx: &mut Cx<'_>) {
+        self.ticket = Ticket::Nothing;
+        effects.into_iter().for_each(|effect| self.carry_out_one(effect, cx));
+        self.hear(cx);
+    }
+
+    /// In their turn: what follows from what was told comes behind what came before it.
+    fn hear(&mut self, cx: &mut Cx<'_>) {
+        while let Some(told) = self.told.pop_front() {
+            self.told(told, cx);
+        }
+    }
+
+    fn carry_out_one(&mut self, effect: Effect<Peer>, cx: &mut Cx<'_>) {
+        match effect {
+            Effect::Persist { journal: Journal::Own, record } => cx.persist(Journal::Own, record),
+            Effect::Persist { journal: Journal::Common, record: Record::Entry(entry) } => {
+                self.ask(Asked::Append(entry), cx);
+            }
+            Effect::Snapshot { journal: Journal::Own, snapshot: Snapshot::Own(own) } => {
+                cx.snapshot(Journal::Own, self.place.snapshot(own));
+            }
+            Effect::Persist { .. } | Effect::Snapshot { .. } => {}
+            Effect::Claim(epoch) => {
+                self.let_go();
+                self.ask(Asked::Claim(epoch), cx);
+            }
+            Effect::Send { to, body, after } => match (after, self.waits_for_all_of(&body)) {
+                (After::All, Ticket::Fact(ticket)) => self.keep(ticket, Held::Send(to, body)),
+                (After::All, Ticket::Never) => {}
+                (after, _) => cx.send_after(after, to, body),
+            },
+            Effect::Report { report, after } => match (after, self.waits_for()) {
+                (After::All, Ticket::Fact(ticket)) => self.keep(ticket, Held::Report(report)),
+                (After::All, Ticket::Never) => {}
+                (after, _) => cx.report_after(after, report),
+            },
+            Effect::Set { alarm, at } => cx.set(alarm, at.since(cx.now)),
+            Effect::Clear(alarm) => cx.clear(alarm),
+        }
+    }
+
+    fn keep(&mut self, ticket: u64, held: Held) {
+        self.held_count += 1;
+        self.held.entry(ticket).or_default().push(held);
+    }
+
+    /// Forgets what waits: it was of an epoch that is over.
+    fn let_go(&mut self) {
+        (self.held_count, self.held) = (0, BTreeMap::new());
+        self.waiting.clear();
+    }
+
+    fn ask(&mut self, asked: Asked, cx: &mut Cx<'_>) {
+        self.place.ask(asked, || self.peer.own(), &mut self.told, cx);
+        if let Place::Books(books) = &self.place {
+            self.ticket = books.ticket();
+            #[cfg(feature = "planted")]
+            if self.is_hasty {
+                self.ticket = Ticket::Nothing;
+            }
+        }
+    }
+
+    /// What the next thing that leaves has to wait for.
+    fn waits_for(&self) -> Ticket {
+        match &self.place {
+            Place::Common => Ticket::Nothing,
+            Place::Books(_) => self.ticket,
+            Place::Log(log) => {
+                let is_waiting = log.leads().is_some() && log.committed() < Some(log.length());
+                if is_waiting { Ticket::Fact(log.length()) } else { Ticket::Nothing }
+            }
+        }
+    }
+
+    /// What a message has to wait for: a notice tells of several entries, and waits for each.
+    fn waits_for_all_of(&self, body: &Message) -> Ticket {
+        match (&self.place, body) {
+            (
+                Place::Books(books),
+                Message::Trade(Trade { body: Body::Notice { sales, .. }, .. }),
+            ) => {
+                let tickets = sales.iter().map(|sale| books.ticket_of(sale.request));
+                tickets.max().unwrap_or(Ticket::Nothing)
+            }
+            _ => self.waits_for(),
+        }
+    }
+
+    fn told(&mut self, told: Told, cx: &mut Cx<'_>) {
+        let restore = |kernel| Input::Restore {
+            journal: Journal::Common,
+            snapshot: Snapshot::Market(kernel),
+        };
+        match told {
+            Told::Claimed(epoch, kernel) => {
+                self.peer_input(restore(kernel), cx);
+                self.peer_input(Input::Claimed(epoch), cx);
+                let from: Vec<NodeId> = self.waiting.keys().map(|(node, _)| *node).collect();
+                from.into_iter().for_each(|node| self.let_in(node, cx));
+            }
+            Told::Joined(node, kernel) => {
+                self.peer_input(restore(kernel), cx);
+                self.let_in(node, cx);
+            }
+            Told::Away(sellers) => self.peer.trader.pass_over(sellers),
+            Told::HeldUpTo(ticket) => {
+                let rest = self.held.split_off(&ticket.saturating_add(1));
+                let due = std::mem::replace(&mut self.held, rest);
+                due.into_values().for_each(|held| self.let_out(held, cx));
+            }
+            Told::Held(ticket) => {
+                let held = self.held.remove(&ticket).unwrap_or_default();
+                self.let_out(held, cx);
+            }
+            Told::Refused(epoch) => {
+                self.let_go();
+                self.peer_input(Input::Refused(epoch), cx);
+            }
+        }
+    }
+
+    /// Beside those that hold it, this node's own records are to be durable.
+    fn let_out(&mut self, held: Vec<Held>, cx: &mut Cx<'_>) {
+        self.held_count -= held.len();
+        for held in held {
+            match held {
+                Held::Send(to, body @ Message::Trade(Trade { body: Body::Notice { .. }, .. })) => {
+                    match self.waits_for_all_of(&body) {
+                        Ticket::Fact(ticket) => self.keep(ticket, Held::Send(to, body)),
+                        Ticket::Nothing => cx.send_after(After::Own, to, body),
+                        Ticket::Never => {}
+                    }
+                }
+                Held::Send(to, body) => cx.send_after(After::Own, to, body),
+                Held::Report(report) => cx.report_after(After::Own, report),
+            }
+        }
     }
 }
 
@@ -69,38 +273,40 @@ impl Machine for AnyPeer {
     type Snapshot = Snapshot;
     type Alarm = Alarm;
 
-    fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
-        match self {
-            Self::Plain(peer) => cx.relay(&mut **peer, same(input)),
-            Self::Replicated(replicated) => cx.relay(&mut **replicated, same(input)),
+    fn handle(&mut self, input: Input<Self>, cx: &mut Cx<'_>) {
+        if let Place::Common = self.place {
+            return cx.relay(&mut self.peer, same(input));
         }
+        let left = self.place.take(input, || self.peer.own(), &mut self.told, cx);
+        match left {
+            Some(Input::Message { body: Message::Trade(_), .. }) if self.held_count >= HELD_MAX => {
+            }
+            Some(Input::Message { from, body: Message::Trade(trade) }) => {
+                self.trade(from, trade, cx);
+            }
+            Some(input) => self.peer_input(input, cx),
+            None => {}
+        }
+        self.hear(cx);
     }
 
     fn check(&self) -> Result<(), String> {
-        match self {
-            Self::Plain(peer) => peer.check(),
-            Self::Replicated(replicated) => replicated.check(),
-        }
+        self.peer.check()?;
+        self.place.check()
     }
 }
 
-macro_rules! holds_peer {
-    ($peer:ty) => {
-        impl Holds<$peer> for AnyPeer {
-            fn message(inner: Message) -> Message {
-                inner
-            }
-            fn record(inner: Record) -> Record {
-                inner
-            }
-            fn snapshot(inner: Snapshot) -> Snapshot {
-                inner
-            }
-            fn alarm(inner: Alarm) -> Alarm {
-                inner
-            }
-        }
-    };
+impl Holds<Peer> for AnyPeer {
+    fn message(inner: Message) -> Message {
+        inner
+    }
+    fn record(inner: Record) -> Record {
+        inner
+    }
+    fn snapshot(inner: Snapshot) -> Snapshot {
+        inner
+    }
+    fn alarm(inner: Alarm) -> Alarm {
+        inner
+    }
 }
-holds_peer!(Peer);
-holds_peer!(Replicated);

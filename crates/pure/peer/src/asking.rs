@@ -1,7 +1,7 @@
 //! What a peer asks of the market, what it does with the answers, and the messages of both sides.
 
 use machine::{After, Destination, NodeId};
-use market::{Command, Outcome, Request, RequestId};
+use market::{Command, Outcome, Refusal, Request, RequestId};
 
 use crate::buyer::Next;
 use crate::client::{Resolution, is_recorded};
@@ -116,8 +116,9 @@ impl Peer {
     }
 
     fn answered(&mut self, id: RequestId, outcome: Outcome, cx: &mut Cx<'_>) {
+        let has_session = outcome != Outcome::Refused(Refusal::UnknownSession);
         let resolutions = self.client.answered(id, outcome, cx.now);
-        if resolutions.iter().any(|of| matches!(of, Resolution::InDoubt { .. })) {
+        if !has_session && !resolutions.is_empty() {
             self.note(Record::SessionLost, cx);
         }
         for resolution in resolutions {
@@ -138,8 +139,12 @@ impl Peer {
                 Resolution::InDoubt { id, command } => {
                     self.ordering.resolved(id);
                     let operation = Operation::from(&command);
+                    let next = self.digest(&command, None, cx);
+                    if has_session && is_recorded(&command) {
+                        self.note(Record::Answered { number: id.number }, cx);
+                    }
                     self.report(What::Abandoned { request: id, operation }, cx);
-                    self.conclude(&command, None, cx);
+                    self.go_on(&command, None, next, cx);
                 }
             }
         }

@@ -54,7 +54,7 @@ pub enum Resolution {
         /// How many purchases there were in all lives, by the market's books.
         purchases: u64,
     },
-    /// Its session is gone: it happened or not.
+    /// Its session is gone, or whoever would have to tell is away: it happened or not.
     InDoubt {
         /// Which.
         id: RequestId,
@@ -242,6 +242,9 @@ impl Client {
             return Vec::new();
         };
         self.leave_earlier_life();
+        if outcome == market::NOT_KNOWN {
+            return vec![Resolution::InDoubt { id, command }];
+        }
         vec![Resolution::Answered { id, command, outcome, took: now.since(since) }]
     }
 

@@ -72,7 +72,9 @@ impl Peer {
 
     pub(crate) fn restore(&mut self, snapshot: Snapshot, cx: &mut Cx<'_>) {
         let own = match snapshot {
-            Snapshot::Own(own) | Snapshot::Replica { own, .. } => own,
+            Snapshot::Own(own) | Snapshot::Replica { own, .. } | Snapshot::Keeper { own, .. } => {
+                own
+            }
             Snapshot::Market(kernel) => return self.trader.restore(*kernel),
         };
         self.incarnation = own.incarnation;
@@ -120,7 +122,7 @@ impl Peer {
             Record::Counted { clock, purchases } => self.restore_counts(clock, purchases),
             Record::Role(role) => self.role_by_chance = Some(role),
             // For whoever holds this peer.
-            Record::Log(_) => {}
+            Record::Log(_) | Record::Book(_) => {}
         }
     }
 

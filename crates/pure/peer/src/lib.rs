@@ -10,13 +10,17 @@
 //! | `leaving` | the way out of a running market |
 //! | `history` | what a peer remembers across its lives |
 //! | [`trader`] | the market's kernel at the peer that leads, and the right to use it |
-//! | [`replicated`] | a peer whose market is held by a majority, instead of a common place |
 //! | [`Peer`] | the stack: membership, leadership, client, buyer, seller, trader |
+//! | [`books`] | the market in the journals of those whom it concerns, instead of a common place |
+//! | [`AnyPeer`] | a peer, wherever its market is held |
+//! | `place`, `admitting` | how it is held, and whom a trader serves by that |
 //! | [`Node`] | any process: a peer, a peer on an overlay, or the directory |
 //! | [`event`] | what a peer tells: the record of a run |
 
+mod admitting;
 mod any_peer;
 mod asking;
+pub mod books;
 pub mod buyer;
 pub mod client;
 mod counts;
@@ -29,12 +33,12 @@ mod message;
 mod node;
 pub mod ordering;
 mod peer;
+mod place;
 #[cfg(feature = "planted")]
 mod planted;
 mod presence;
 pub mod queue;
 mod queueing;
-pub mod replicated;
 mod resigning;
 pub mod seller;
 mod serving;
@@ -50,9 +54,9 @@ pub use message::{
 };
 pub use node::{Alarm, Node};
 pub use peer::{Command, Peer, Report};
+pub use place::{MessageLimits, Replica};
 #[cfg(feature = "planted")]
 pub use planted::Planted;
-pub use replicated::{MessageLimits, Replica, Replicated};
 pub use resigning::Resignation;
 pub use settings::{
     BuyerSettings, Form, OrderPolicy, Pause, Range, Role, SellerSettings, Settings, TraderSettings,

@@ -7,9 +7,9 @@ use machine::{Epoch, Incarnation};
 use market::{Command, Entry, Good, Kernel, LotId, Money, Outcome, Request, RequestId};
 use serde::{Deserialize, Serialize};
 
-use crate::client;
-use crate::replicated::Replica;
+use crate::place::Replica;
 use crate::settings::Role;
+use crate::{books, client};
 
 /// Peer to peer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub enum Message {
     Trade(Trade),
     /// Between those that hold the market, where it is replicated.
     Log(log::Message<Entry>),
+    /// Between the trader and those that keep the market's books, where each keeps its own.
+    Books(books::Message),
 }
 
 /// Process to process: what peers say, as it is or on its way along an overlay. What goes as it is
@@ -38,6 +40,8 @@ pub enum Packet {
     Log(log::Message<Entry>),
     /// Between neighbours on an overlay. It holds no packet again, so none is nested without bound.
     Overlay(Box<overlay::Message<Message>>),
+    /// [`Message::Books`].
+    Books(books::Message),
 }
 
 impl From<Message> for Packet {
@@ -47,6 +51,7 @@ impl From<Message> for Packet {
             Message::Leadership(body) => Self::Leadership(body),
             Message::Trade(body) => Self::Trade(body),
             Message::Log(body) => Self::Log(body),
+            Message::Books(body) => Self::Books(body),
         }
     }
 }
@@ -68,6 +73,7 @@ impl Packet {
             Self::Leadership(body) => Some(Message::Leadership(body)),
             Self::Trade(body) => Some(Message::Trade(body)),
             Self::Log(body) => Some(Message::Log(body)),
+            Self::Books(body) => Some(Message::Books(body)),
             Self::Overlay(_) => None,
         }
     }
@@ -212,6 +218,8 @@ pub enum Record {
     Role(Role),
     /// Its own: its part in the log that holds the market, where it is replicated.
     Log(log::Record<Entry>),
+    /// Its own: its part in the market's books, where each peer keeps its own.
+    Book(books::Record),
 }
 
 /// A snapshot of either of a peer's journals.
@@ -227,6 +235,13 @@ pub enum Snapshot {
         own: Own,
         /// Its part in the log that holds the market.
         log: Box<log::Snapshot<Replica>>,
+    },
+    /// Its own, where each peer keeps the book of what concerns it.
+    Keeper {
+        /// What it remembers of itself.
+        own: Own,
+        /// Its book.
+        book: Box<books::Snapshot>,
     },
 }
 

@@ -11,19 +11,18 @@ use groupcast::overlay::{self, Overlay, Routed};
 use machine::{Context, Holds, Incarnation, Input, Machine, Never};
 
 use crate::any_peer::AnyPeer;
+use crate::books::Books;
 use crate::event::What;
 use crate::message::{Message, Packet, Record, Snapshot};
 use crate::peer::{Alarm as PeerAlarm, Command, Peer, Report};
-use crate::replicated::{Replica, Replicated};
+use crate::place::Replica;
 
 /// A process of a market.
 #[derive(Debug, Clone)]
 pub enum Node {
     /// Buys, sells, trades.
-    Peer(Box<Peer>),
-    /// The same, and holds the market together with the others.
-    Replicated(Box<Replicated>),
-    /// Either of these, and talks to its neighbours on an overlay only.
+    Peer(Box<AnyPeer>),
+    /// The same, and talks to its neighbours on an overlay only.
     Routed(Box<Routed<AnyPeer>>),
     /// Introduces peers to each other.
     Directory(Box<Directory>),
@@ -48,8 +47,7 @@ impl Node {
     #[must_use]
     pub fn on(self, overlay: Option<Overlay>) -> Self {
         let (peer, overlay) = match (self, overlay) {
-            (Self::Peer(peer), Some(overlay)) => (AnyPeer::Plain(peer), overlay),
-            (Self::Replicated(peer), Some(overlay)) => (AnyPeer::Replicated(peer), overlay),
+            (Self::Peer(peer), Some(overlay)) => (*peer, overlay),
             (node, _) => return node,
         };
         let settings = &peer.peer().settings.leadership;
@@ -58,23 +56,28 @@ impl Node {
         Self::Routed(Box::new(routed))
     }
 
-    /// The peer that this is, if it is one.
-    pub fn peer(&self) -> Option<&Peer> {
+    /// The peer that this is, wherever its market is held, if it is one.
+    pub fn any_peer(&self) -> Option<&AnyPeer> {
         match self {
             Self::Peer(peer) => Some(peer),
-            Self::Replicated(replicated) => Some(replicated.peer()),
-            Self::Routed(routed) => Some(routed.inner().peer()),
+            Self::Routed(routed) => Some(routed.inner()),
             Self::Directory(_) => None,
         }
     }
 
+    /// The peer that this is, if it is one.
+    pub fn peer(&self) -> Option<&Peer> {
+        self.any_peer().map(AnyPeer::peer)
+    }
+
     /// Its part in the log that holds the market, where it is replicated.
     pub fn log(&self) -> Option<&Log<Replica>> {
-        match self {
-            Self::Replicated(replicated) => Some(replicated.log()),
-            Self::Routed(routed) => routed.inner().log(),
-            Self::Peer(_) | Self::Directory(_) => None,
-        }
+        self.any_peer().and_then(AnyPeer::log)
+    }
+
+    /// Its part in the market's books, where each peer keeps its own.
+    pub fn books(&self) -> Option<&Books> {
+        self.any_peer().and_then(AnyPeer::books)
     }
 }
 
@@ -161,9 +164,6 @@ impl Machine for Node {
     fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
         match self {
             Self::Peer(peer) => run_peer(&mut **peer, input, Packet::message, peer_alarm, cx),
-            Self::Replicated(replicated) => {
-                run_peer(&mut **replicated, input, Packet::message, peer_alarm, cx);
-            }
             Self::Routed(routed) => {
                 run_peer(&mut **routed, input, Packet::along, routed_alarm, cx);
             }
@@ -174,34 +174,26 @@ impl Machine for Node {
     fn check(&self) -> Result<(), String> {
         match self {
             Self::Peer(peer) => peer.check(),
-            Self::Replicated(replicated) => replicated.check(),
             Self::Routed(routed) => routed.check(),
             Self::Directory(directory) => directory.check(),
         }
     }
 }
 
-/// A peer's values are the process's own, replicated or not.
-macro_rules! holds_peer {
-    ($peer:ty) => {
-        impl Holds<$peer> for Node {
-            fn message(inner: Message) -> Packet {
-                inner.into()
-            }
-            fn record(inner: Record) -> Record {
-                inner
-            }
-            fn snapshot(inner: Snapshot) -> Snapshot {
-                inner
-            }
-            fn alarm(inner: PeerAlarm) -> Alarm {
-                Alarm::Peer(inner)
-            }
-        }
-    };
+impl Holds<AnyPeer> for Node {
+    fn message(inner: Message) -> Packet {
+        inner.into()
+    }
+    fn record(inner: Record) -> Record {
+        inner
+    }
+    fn snapshot(inner: Snapshot) -> Snapshot {
+        inner
+    }
+    fn alarm(inner: PeerAlarm) -> Alarm {
+        Alarm::Peer(inner)
+    }
 }
-holds_peer!(Peer);
-holds_peer!(Replicated);
 
 impl Holds<Routed<AnyPeer>> for Node {
     fn message(inner: overlay::Message<Message>) -> Packet {

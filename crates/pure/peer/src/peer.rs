@@ -10,6 +10,7 @@ use groupcast::membership::{self, Member};
 use machine::{After, Context, Epoch, Holds, Incarnation, Input, Instant, Machine, Never, NodeId};
 use market::RequestId;
 
+use crate::books;
 use crate::buyer::Buyer;
 use crate::client::Client;
 use crate::counts::Reserve;
@@ -122,6 +123,8 @@ pub enum Alarm {
     Leave,
     /// The log's, where the market is replicated.
     Log(log::Alarm),
+    /// The books', where each peer keeps its own.
+    Books(books::Alarm),
 }
 
 pub(crate) type Cx<'a> = Context<'a, Peer>;
@@ -295,7 +298,7 @@ impl Peer {
             }
             Message::Trade(trade) => self.trade(from, trade, cx),
             // For whoever holds this peer, if anybody does.
-            Message::Log(_) => {}
+            Message::Log(_) | Message::Books(_) => {}
         }
     }
 
@@ -312,7 +315,7 @@ impl Peer {
             Alarm::Quantum => self.consider_resigning(cx),
             Alarm::Expire => self.expire_sessions(cx),
             Alarm::Leave => self.go_on_leaving(cx),
-            Alarm::Log(_) => {}
+            Alarm::Log(_) | Alarm::Books(_) => {}
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Bugs on purpose: whoever checks markets must find each of them.
 
+use crate::any_peer::AnyPeer;
 use crate::peer::Peer;
 
 /// Known bugs, for proving that the checkers find them.
@@ -13,6 +14,8 @@ pub enum Planted {
     ForgetfulSessions,
     /// A peer that comes back remembers its promise and nothing else.
     Amnesia,
+    /// Where each peer keeps its own book, a trader tells of what only some of the books hold.
+    HastyBooks,
 }
 
 impl Peer {
@@ -22,6 +25,15 @@ impl Peer {
             Planted::NoFence => self.leadership.plant_no_fence(),
             Planted::UnjournaledSale | Planted::ForgetfulSessions => self.trader.plant(bug),
             Planted::Amnesia => self.has_amnesia = true,
+            Planted::HastyBooks => {}
         }
+    }
+}
+
+impl AnyPeer {
+    /// Plants a bug, before its first life.
+    pub fn plant(&mut self, bug: Planted) {
+        self.is_hasty = bug == Planted::HastyBooks;
+        self.peer.plant(bug);
     }
 }

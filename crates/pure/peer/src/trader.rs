@@ -112,6 +112,11 @@ impl Trader {
         self.kernel = kernel;
     }
 
+    /// Passes over the lots of these sellers from now on.
+    pub fn pass_over(&mut self, sellers: impl IntoIterator<Item = market::Party>) {
+        self.kernel.pass_over(sellers);
+    }
+
     /// What was done since that moment.
     pub fn replay(&mut self, entry: &Entry) {
         self.kernel.apply(entry);

@@ -21,7 +21,10 @@ impl Settled {
     /// Reads a node's own journal, independently of how the node does.
     pub fn read(snapshot: Option<&Snapshot>, records: &[Record]) -> Self {
         let mut settled = Self::default();
-        if let Some(Snapshot::Own(own) | Snapshot::Replica { own, .. }) = snapshot {
+        if let Some(
+            Snapshot::Own(own) | Snapshot::Replica { own, .. } | Snapshot::Keeper { own, .. },
+        ) = snapshot
+        {
             settled.life = own.client.life;
         }
         for record in records {

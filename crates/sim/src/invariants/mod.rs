@@ -3,6 +3,7 @@
 mod conservation;
 mod exactly_once;
 mod history;
+mod in_books;
 mod journaled;
 mod one_leader;
 mod order;
@@ -14,10 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use history::Settled;
 use machine::{Epoch, Instant, NodeId};
 use market::{Kernel, Party};
+use peer::books::Book;
 use peer::event::What;
 use peer::{Node, Peer, Record, Report, Snapshot};
 
 use crate::engine::Observer;
+use crate::swarm::Handover;
 
 const LOST: &str = "no request is lost in silence, and none is counted twice";
 
@@ -71,13 +74,16 @@ pub struct Watch {
     promises: promises::Promises,
     order: Option<order::Order>,
     replicated: Option<replicated::Replicated>,
+    in_books: Option<in_books::InBooks>,
     history: history::History,
 }
 
 impl Watch {
     /// Watches a world whose first trader founds this market, and whose sellers bring one stock
-    /// each if `one_stock`; held by a majority if `replicated`.
-    pub fn new(founding: Kernel, one_stock: bool, replicated: bool) -> Self {
+    /// each if `one_stock`.
+    pub fn new(founding: Kernel, one_stock: bool, handover: Handover) -> Self {
+        let (is_replicated, is_in_books) =
+            (handover == Handover::Replicated, handover == Handover::Sellers);
         Self {
             violation: None,
             contents: Contents::default(),
@@ -90,7 +96,8 @@ impl Watch {
             conservation: conservation::Conservation::default(),
             promises: promises::Promises::default(),
             order: None,
-            replicated: replicated.then(replicated::Replicated::default),
+            replicated: is_replicated.then(replicated::Replicated::default),
+            in_books: is_in_books.then(in_books::InBooks::default),
             history: history::History::new(one_stock),
         }
     }
@@ -105,6 +112,13 @@ impl Watch {
         self.hold("purchases are served in their order", now, held);
     }
 
+    fn told(&mut self, request: market::RequestId, outcome: &market::Outcome) {
+        match &mut self.in_books {
+            Some(in_books) => in_books.told(request, outcome),
+            None => self.journaled.told(request, outcome),
+        }
+    }
+
     /// Notes the first violation.
     pub fn hold(&mut self, invariant: &'static str, at: Instant, held: Result<(), String>) {
         if let Err(evidence) = held
@@ -116,6 +130,10 @@ impl Watch {
 
     /// After a step: what was confirmed in it must stand in the market's journal.
     pub fn after_step(&mut self, now: Instant, chain: &[Record]) {
+        if let Some(in_books) = &mut self.in_books {
+            let held = in_books.check();
+            return self.hold(in_books::HELD, now, held);
+        }
         let chain = self.replicated.as_ref().map_or(chain, replicated::Replicated::chain);
         let held = self.journaled.check(chain);
         self.hold("every confirmed answer survives", now, held);
@@ -138,11 +156,32 @@ impl Watch {
         self.hold(LOST, now, held);
     }
 
+    /// A node came back with this book: what lies beyond was never durable.
+    pub fn book_came_back(&mut self, node: NodeId, book: &Book) {
+        if let Some(in_books) = &mut self.in_books {
+            in_books.came_back(node, book.promised, book.position);
+        }
+    }
+
+    /// At the end, when nothing is under way: what anybody was told stands in all books that it
+    /// concerns, and the sum of the books agrees with it. None if there are no books.
+    pub fn books_at_the_end(&mut self, now: Instant, books: Vec<(NodeId, Book)>, founding: Kernel) {
+        let Some(in_books) = &self.in_books else { return };
+        let sum = in_books.at_the_end().and_then(|()| in_books.sum(books, founding));
+        let held =
+            sum.and_then(|sum| sum.audit().and_then(|()| self.conservation.at_the_end(&sum)));
+        self.hold(in_books::HELD, now, held);
+    }
+
     /// A node left in good order: nothing of it is under way, or on sale if it takes that back.
     pub fn has_left(&mut self, now: Instant, party: Party, takes_back: bool) {
         self.contents.left += 1;
         let held = self.history.left(party);
         self.hold(LOST, now, held);
+        if self.in_books.is_some() {
+            // What is reserved may come back to it after it has gone.
+            return;
+        }
         let lot = self.journaled.market().lots_of(party).next().filter(|_| takes_back);
         let left_over =
             lot.map(|(lot, _)| format!("{party} has left, and its lot {lot} is on sale"));
@@ -172,6 +211,9 @@ impl Observer<Node> for Watch {
         if let Some(replicated) = &mut self.replicated {
             replicated.appended(node, record);
         }
+        if let Some(in_books) = &mut self.in_books {
+            in_books.appended(node, record);
+        }
     }
 
     fn replaced(&mut self, node: NodeId, snapshot: &Snapshot) {
@@ -188,7 +230,7 @@ impl Observer<Node> for Watch {
                 self.hold("one leader an epoch", now, held);
             }
             What::Sold { request, receipt, .. } => {
-                self.journaled.told(*request, &market::Outcome::Bought(receipt.clone()));
+                self.told(*request, &market::Outcome::Bought(receipt.clone()));
                 let held = self.exactly_once.sold(*request, receipt);
                 self.hold("exactly once", now, held);
                 self.served(now, *request);
@@ -232,7 +274,7 @@ impl Observer<Node> for Watch {
                     }
                     _ => {}
                 }
-                self.journaled.told(*request, outcome);
+                self.told(*request, outcome);
                 let held = self.history.answered(*request, outcome);
                 self.hold(LOST, now, held);
                 let held = self.conservation.answered(*request, outcome);
