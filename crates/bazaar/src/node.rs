@@ -104,6 +104,11 @@ pub mod places {
     pub fn own(run: &Path, node: NodeId) -> PathBuf {
         run.join("journals").join(format!("peer-{node}"))
     }
+    /// Whose own journal stands there; none if nobody's.
+    pub fn peer(place: &Path) -> Option<NodeId> {
+        let name = place.file_name()?.to_str()?;
+        name.strip_prefix("peer-")?.parse().ok().map(NodeId)
+    }
     /// The events of one process, while the run goes on: a file each time the node is started,
     /// since a process that is killed may leave a torn line.
     pub fn events(run: &Path, node: NodeId, start: u32) -> PathBuf {
@@ -156,7 +161,7 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
             let form = match scenario.journal.handover {
                 scenario::Handover::File => store::Form::Files,
                 scenario::Handover::Database => store::Form::Database,
-                scenario::Handover::Replicated => return None,
+                scenario::Handover::Replicated | scenario::Handover::Sellers => return None,
             };
             Some(CommonJournal { folder, form })
         }),

@@ -74,6 +74,7 @@ pub fn peer(scenario: &Scenario, me: NodeId, address: String) -> Node {
     };
     Node::Peer(Box::new(match scenario.journal.handover {
         Handover::Replicated => AnyPeer::replicated(settings, limits),
+        Handover::Sellers => AnyPeer::with_books(settings, limits),
         Handover::File | Handover::Database => AnyPeer::common(settings),
     }))
 }

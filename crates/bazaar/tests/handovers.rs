@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-const FORMS: [&str; 3] = ["file", "database", "replicated"];
+const FORMS: [&str; 4] = ["file", "database", "replicated", "sellers"];
 
 /// Runs the market with these faults under each form of handover, on both hosts: the verdict is
 /// that nothing is lost or doubled, and there are sales behind the last fault.

@@ -26,6 +26,8 @@ pub enum Ruling {
     Unknown,
     /// Nothing in the run could have broken it.
     NeverExercised,
+    /// The market was of a form that does not promise it.
+    NotPromised,
 }
 
 impl Finding {
@@ -55,6 +57,7 @@ impl std::fmt::Display for Finding {
             Ruling::Fail => "fail",
             Ruling::Unknown => "unknown",
             Ruling::NeverExercised => "never exercised",
+            Ruling::NotPromised => "not promised",
         };
         write!(f, "{ruling}: {}: {}", self.property, self.evidence)
     }

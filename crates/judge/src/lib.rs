@@ -79,6 +79,9 @@ pub struct RunFiles {
     /// The market as its journal holds it; none if it could not be read, and then what only it can
     /// show is unknown.
     pub market: Option<Kernel>,
+    /// Whether the market was the sum of books that each peer keeps: where some are away, a trader
+    /// does not know all that was sold or is for sale, and that is not promised.
+    pub in_books: bool,
 }
 
 /// Judges a run.
@@ -92,8 +95,11 @@ pub fn judge(run: &RunFiles) -> Judgement {
         }
         _ => overselling,
     };
-    let books = books::judge(&stories, run.market.as_ref());
-    let (refusals, undersold) = refusals::judge(&stories);
+    let books = books::judge(&stories, run.market.as_ref(), run.in_books);
+    let (refusals, undersold) = match run.in_books {
+        true => (refusals::not_promised(), 0),
+        false => refusals::judge(&stories),
+    };
     let findings = vec![
         history::well_formed_of(&run.history, &from_events(&run.events)),
         overselling,

@@ -11,7 +11,7 @@ use machine::Epoch;
 use market::{Good, LotId, Money, Order, Party, Refusal, RequestId};
 use view::{Event, Operation, What};
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Ruling};
 use crate::story::{Stories, line};
 
 const PROPERTY: &str = "no refusal was false";
@@ -57,6 +57,12 @@ pub fn judge(stories: &Stories<'_>) -> (Finding, u64) {
         Err,
     );
     (Finding::from_check(PROPERTY, checked), undersold)
+}
+
+/// What is said where a trader may not know of all that is for sale.
+pub fn not_promised() -> Finding {
+    let evidence = "the goods of a seller that is away are not for sale".to_owned();
+    Finding::new(PROPERTY, Ruling::NotPromised, evidence)
 }
 
 fn sentence(event: &Event, at: usize, request: RequestId, order: &Order, units: u64) -> String {

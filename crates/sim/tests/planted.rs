@@ -6,6 +6,7 @@
 use std::ops::ControlFlow;
 
 use peer::Planted;
+use sim::swarm::Handover;
 use sim::{Options, run_seeds};
 
 fn found(bug: Planted) -> String {
@@ -28,6 +29,21 @@ fn two_leaders_without_the_fence_are_found() {
 #[test]
 fn a_confirmed_sale_that_was_not_journaled_is_found() {
     assert_eq!(found(Planted::UnjournaledSale), "every confirmed answer survives");
+}
+
+/// In worlds where each peer keeps its own book.
+fn found_in_books(bug: Planted) -> String {
+    let handover = Some(Handover::Sellers);
+    let options = Options { planted: Some(bug), handover, ..Options::default() };
+    found_with(&format!("{bug:?} in books"), options)
+}
+
+#[test]
+fn what_is_told_before_all_books_have_it_is_found() {
+    let told = "whatever was told stands in all its books";
+    assert_eq!(found_in_books(Planted::HastyBooks), told);
+    assert_eq!(found_in_books(Planted::UnjournaledSale), told);
+    assert_eq!(found_in_books(Planted::NoFence), "one leader an epoch");
 }
 
 #[test]

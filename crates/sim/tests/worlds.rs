@@ -6,7 +6,7 @@ use std::ops::{ControlFlow, Range};
 use std::time::Duration;
 
 use machine::Instant;
-use sim::swarm::{Fault, Planned, Swarm};
+use sim::swarm::{Fault, Handover, Planned, Swarm};
 use sim::{Options, run, run_seeds, run_swarm};
 
 /// Seeds whose worlds showed a bug that was then mended, and which.
@@ -68,6 +68,17 @@ fn markets_of_other_sizes_hold() {
     // In a small group each vote counts, so that a bug in the fence shows there first.
     for (peers, seeds) in [(3, 1500), (4, 500), (5, 500), (25, 20)] {
         let options = Options { peers, ..Options::default() };
+        let (_, failure) = run_seeds(0..seeds, threads(), &options, |_| ControlFlow::Continue(()));
+        let violation = failure.map(|failure| (failure.outcome.seed, failure.outcome.violation));
+        assert_eq!(violation, None, "{peers} peers");
+    }
+}
+
+#[test]
+fn markets_in_books_hold() {
+    for (peers, seeds) in [(3, 500), (5, 300), (10, 300)] {
+        let handover = Some(Handover::Sellers);
+        let options = Options { peers, handover, ..Options::default() };
         let (_, failure) = run_seeds(0..seeds, threads(), &options, |_| ControlFlow::Continue(()));
         let violation = failure.map(|failure| (failure.outcome.seed, failure.outcome.violation));
         assert_eq!(violation, None, "{peers} peers");

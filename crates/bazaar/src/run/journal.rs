@@ -1,25 +1,37 @@
 //! The market as a run's journals hold it, when its processes have ended.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
 use groupcast::log::{Content as _, Position, Record as LogRecord};
+use machine::NodeId;
 use market::Kernel;
+use peer::books::Book;
 use peer::{Record, Replica, Snapshot};
 use store::Contents;
 
 use crate::node::places;
 
-/// The market of a run; none if nothing was ever written.
+/// What the journals of a run hold.
+#[derive(Debug, Default)]
+pub struct Journaled {
+    /// The market; none if nothing was ever written.
+    pub market: Option<Kernel>,
+    /// Whether it is the sum of books that each peer keeps for itself.
+    pub in_books: bool,
+}
+
+/// The market of a run.
 ///
 /// # Errors
 /// A journal is damaged, or is not one of a market.
-pub fn market(directory: &Path) -> anyhow::Result<Option<Kernel>> {
+pub fn market(directory: &Path) -> anyhow::Result<Journaled> {
     let place = places::market(directory);
     let contents = store::read(&place).context("cannot read the market's journal")?;
     match contents {
-        Some(contents) => market_of(contents, &place),
-        None => replicated(directory),
+        Some(contents) => Ok(Journaled { market: market_of(contents, &place)?, in_books: false }),
+        None => held_by_peers(directory),
     }
 }
 
@@ -47,41 +59,72 @@ pub fn market_of(contents: Contents, place: &Path) -> anyhow::Result<Option<Kern
     Ok(Some(kernel))
 }
 
-/// The market that the peers hold together: that of whoever stands furthest, which has all that was
-/// ever committed.
-fn replicated(directory: &Path) -> anyhow::Result<Option<Kernel>> {
+/// The market that the peers hold: that of whoever stands furthest in the log, which has all that
+/// was ever committed; or the sum of their books.
+fn held_by_peers(directory: &Path) -> anyhow::Result<Journaled> {
     let place = places::journals(directory);
     let mut furthest: Option<(Position, Kernel)> = None;
-    let Ok(entries) = std::fs::read_dir(&place) else { return Ok(None) };
+    let mut books = BTreeMap::new();
+    let Ok(entries) = std::fs::read_dir(&place) else { return Ok(Journaled::default()) };
     for entry in entries {
         let place = entry.with_context(|| format!("cannot list {}", place.display()))?.path();
         let contents = store::read(&place).context("cannot read a peer's journal")?;
         let Some(contents) = contents else { continue };
-        if let Some((position, kernel)) = replica_of(contents, &place)?
-            && furthest.as_ref().is_none_or(|(other, _)| position > *other)
-        {
-            furthest = Some((position, kernel));
+        match part_of(contents, &place)? {
+            Some(Part::Replica(position, kernel))
+                if furthest.as_ref().is_none_or(|(other, _)| position > *other) =>
+            {
+                furthest = Some((position, *kernel));
+            }
+            Some(Part::Book(node, book)) => drop(books.insert(node, *book)),
+            Some(Part::Replica(..)) | None => {}
         }
     }
-    Ok(furthest.map(|(_, kernel)| kernel))
+    let in_books = !books.is_empty();
+    let market = match in_books {
+        true => peer::books::sum(books),
+        false => furthest.map(|(_, kernel)| kernel),
+    };
+    Ok(Journaled { market, in_books })
 }
 
-/// What stands in a peer's own journal, and where in the log; none if the market is not replicated.
-fn replica_of(contents: Contents, place: &Path) -> anyhow::Result<Option<(Position, Kernel)>> {
+/// A peer's part in the market.
+enum Part {
+    /// What stands there, and where in the log.
+    Replica(Position, Box<Kernel>),
+    /// Its book.
+    Book(NodeId, Box<Book>),
+}
+
+/// What a peer's own journal holds of the market; none if that is held elsewhere.
+fn part_of(contents: Contents, place: &Path) -> anyhow::Result<Option<Part>> {
     let not_ours = || format!("{} is not the journal of a peer", place.display());
     let Some(bytes) = contents.snapshot else { return Ok(None) };
-    let snapshot: Snapshot = wire::from_bytes(&bytes).with_context(not_ours)?;
-    let Snapshot::Replica { log, .. } = snapshot else { return Ok(None) };
-    let (mut position, mut replica): (Position, Replica) = (log.position, log.content);
-    for record in &contents.records {
-        match wire::from_bytes(record).with_context(not_ours)? {
-            Record::Log(LogRecord::Adopted(epoch)) => position.epoch = epoch,
-            Record::Log(LogRecord::Entry(entry)) => {
-                replica.apply(&entry);
-                position.length += 1;
+    let records = contents.records.iter().map(|bytes| wire::from_bytes(bytes));
+    match wire::from_bytes(&bytes).with_context(not_ours)? {
+        Snapshot::Replica { log, .. } => {
+            let (mut position, mut replica): (Position, Replica) = (log.position, log.content);
+            for record in records {
+                match record.with_context(not_ours)? {
+                    Record::Log(LogRecord::Adopted(epoch)) => position.epoch = epoch,
+                    Record::Log(LogRecord::Entry(entry)) => {
+                        replica.apply(&entry);
+                        position.length += 1;
+                    }
+                    _ => {}
+                }
             }
-            _ => {}
+            Ok(Some(Part::Replica(position, Box::new(replica.0))))
         }
+        Snapshot::Keeper { mut book, .. } => {
+            let node = places::peer(place).with_context(not_ours)?;
+            for record in records {
+                if let Record::Book(record) = record.with_context(not_ours)? {
+                    book.replay(peer::party(node), record);
+                }
+            }
+            Ok(Some(Part::Book(node, book)))
+        }
+        Snapshot::Own(_) | Snapshot::Market(_) => Ok(None),
     }
-    Ok(Some((position, replica.0)))
 }

@@ -14,7 +14,7 @@ use view::lines::Tail;
 use view::topology::{self, Topology};
 use view::{Event, Facts, Summary, history};
 
-use super::journal::market;
+use super::journal::{Journaled, market};
 use crate::node::places;
 use crate::overlay;
 use crate::scenario::Scenario;
@@ -50,7 +50,8 @@ pub(super) fn finish(
     fs::write(directory.join("topology.json"), text).context("cannot write topology.json")?;
     fs::write(directory.join("topology.svg"), topology.svg())
         .context("cannot write topology.svg")?;
-    let run = RunFiles { events, history, market: market(directory)? };
+    let Journaled { market, in_books } = market(directory)?;
+    let run = RunFiles { events, history, market, in_books };
     let judgement = judge::judge(&run);
     let summary = summarise(scenario, &run, &judgement, seconds);
     let text = serde_json::to_string(&summary)? + "\n";
@@ -91,10 +92,12 @@ pub fn read(directory: &Path) -> anyhow::Result<RunFiles> {
     };
     let events = view::lines::read(open("events.jsonl")?, Tail::Whole, "an event");
     let history = history::read(open("history.jsonl")?);
+    let Journaled { market, in_books } = market(directory)?;
     Ok(RunFiles {
         events: events.with_context(|| directory.join("events.jsonl").display().to_string())?,
         history: history.with_context(|| directory.join("history.jsonl").display().to_string())?,
-        market: market(directory)?,
+        market,
+        in_books,
     })
 }
 

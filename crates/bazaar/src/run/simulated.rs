@@ -135,8 +135,10 @@ impl Simulated {
         if let Some(newest) = self.world.common().newest() {
             write_journal(&place, newest.epoch, &newest.snapshot, &newest.records)?;
         }
-        if self.scenario.journal.handover == Handover::Replicated {
-            for node in (1..=self.scenario.run.peers).map(NodeId) {
+        let handover = self.scenario.journal.handover;
+        if matches!(handover, Handover::Replicated | Handover::Sellers) {
+            let peers = &overlay::first_peers(&self.scenario) | &overlay::joiners(&self.scenario);
+            for node in peers {
                 let (Some(snapshot), records) = self.world.own_journal(node) else { continue };
                 let place = places::own(&self.directory, node);
                 write_journal(&place, Epoch::ZERO.next(node), snapshot, records)?;

@@ -113,6 +113,8 @@ choices! {
         Database = "database",
         /// Not at all: a majority of the peers holds it.
         Replicated = "replicated",
+        /// Each peer registers again what is its own.
+        Sellers = "sellers",
     }
 
     /// What a confirmed write outlives.

@@ -214,7 +214,8 @@ tables! {
     pub struct Journal {
         /// How the market passes to the next trader: through a "file" in a common place; through an
         /// embedded "database" there, which is slower, and waits for the disk whatever "durability"
-        /// says; or "replicated": a majority of the first peers holds it, each in its own journal.
+        /// says; "replicated": a majority of the first peers holds it, each in its own journal; or
+        /// "sellers": each peer keeps what is its own, and registers it with every new trader.
         pub handover: Handover,
         /// What a confirmed sale outlives: with "disk" the loss of power, with "memory" the death
         /// of any process.
@@ -236,7 +237,8 @@ tables! {
             "a trader takes at least one order, and more than a million fill its memory"
         )]
         pub pending_orders: u32,
-        /// The silence after which a client's session ends, and with it the memory of its answers.
+        /// The silence after which a client's session ends, and with it the memory of its answers;
+        /// with journal.handover = "sellers" none ends.
         #[within(PERIOD, PERIOD_WHY)]
         pub session_idle: Duration,
     }

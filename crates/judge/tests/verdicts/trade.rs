@@ -1,6 +1,6 @@
 //! Broken promises of trade: sales, requests, refusals.
 
-use judge::{Ruling, judge};
+use judge::{Ruling, RunFiles, judge};
 use market::{Money, Outcome, Refusal};
 use view::What;
 
@@ -196,6 +196,10 @@ fn a_refusal_that_was_false() {
                     were there for it";
     assert_broken(&run, REFUSALS, evidence);
     assert_eq!(judge(&run).undersold, 1);
+    // Its seller may have been away, where each peer keeps its own book.
+    let in_books = RunFiles { in_books: true, ..run.clone() };
+    assert_eq!(finding(&in_books, REFUSALS).ruling, Ruling::NotPromised);
+    assert_eq!(judge(&in_books).undersold, 0);
 
     // Where another buy may have taken a unit unseen, nobody can say so.
     let mut other = with_doubt.last().unwrap().clone();

@@ -111,6 +111,24 @@ impl Kernel {
         Ok(())
     }
 
+    /// Records for a client what may have come of its request: it is told that this is not known, and
+    /// a purchase counts as made, as its goods count as sold.
+    ///
+    /// # Errors
+    /// As of [`Kernel::record`].
+    pub fn record_in_doubt(
+        &mut self,
+        client: Party,
+        entry: &Entry,
+        outcome: &Outcome,
+    ) -> Result<(), BadPart> {
+        self.record(client, entry, &NOT_KNOWN)?;
+        if matches!(outcome, Outcome::Bought(_)) {
+            self.ledger.fill_order(client);
+        }
+        Ok(())
+    }
+
     /// What a party sold in an order.
     fn record_fills(
         &mut self,

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use market::{Kernel, Outcome, Party, RequestId};
+use market::{Outcome, Party, RequestId};
 use peer::event::Operation;
 use peer::{Record, Snapshot};
 
@@ -118,28 +118,37 @@ impl History {
     }
 
     /// Nothing of an earlier session happens from now on, and the client counts what the market's
-    /// journal holds for it.
-    pub fn returned(&self, party: Party, counted: u64, market: &Kernel) -> Result<(), String> {
-        let held = market.account(party).purchases;
-        match counted == held {
-            true => Ok(()),
-            false => Err(format!("{party} came back to {counted} purchases; it made {held}")),
+    /// journal holds for it; where there is no journal that all of it stands in, what it was told,
+    /// and nothing but what is in doubt beside.
+    pub fn returned(&self, party: Party, counted: u64, held: Option<u64>) -> Result<(), String> {
+        match held {
+            Some(held) if counted == held => Ok(()),
+            Some(held) => Err(format!("{party} came back to {counted} purchases; it made {held}")),
+            None => self.may_count(party, counted),
         }
     }
 
-    pub fn at_the_end(&self, party: Party, counted: u64, market: &Kernel) -> Result<(), String> {
+    fn may_count(&self, party: Party, counted: u64) -> Result<(), String> {
+        let told = self.bought.get(&party).copied().unwrap_or_default();
+        let untold = self.untold.get(&party).copied().unwrap_or_default();
+        match (told..=told + untold).contains(&counted) {
+            true => Ok(()),
+            false => Err(format!(
+                "{party} told of {told} purchases, may not have told of {untold}, and counts {counted}"
+            )),
+        }
+    }
+
+    pub fn at_the_end(&self, party: Party, counted: u64, held: Option<u64>) -> Result<(), String> {
         if let Some(lost) = self.under_way.keys().find(|id| id.client.party == party) {
             return Err(format!("request {lost} has no answer, and its client waits for none"));
         }
-        let told = self.bought.get(&party).copied().unwrap_or_default();
-        let untold = self.untold.get(&party).copied().unwrap_or_default();
-        let held = market.account(party).purchases;
-        if (told..=told + untold).contains(&counted) && counted == held {
-            return Ok(());
+        self.may_count(party, counted)?;
+        match held {
+            Some(held) if counted != held => {
+                Err(format!("{party} counts {counted} purchases; the market holds {held}"))
+            }
+            _ => Ok(()),
         }
-        Err(format!(
-            "{party} told of {told} purchases, may not have told of {untold}, and counts {counted}; \
-             the market holds {held}"
-        ))
     }
 }

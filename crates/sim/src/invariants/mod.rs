@@ -188,10 +188,16 @@ impl Watch {
         self.hold("who leaves takes back what is unsold", now, left_over.map_or(Ok(()), Err));
     }
 
+    /// What the market's journal holds, where there is one that all of it stands in.
+    fn purchases_of(&self, party: Party) -> Option<u64> {
+        let market = self.journaled.market();
+        self.in_books.is_none().then(|| market.account(party).purchases)
+    }
+
     /// At the end, when nothing is under way: whoever lives has an answer to each of its requests,
     /// or knows that it is in doubt, and has counted each purchase once.
     pub fn is_settled(&mut self, now: Instant, party: Party, peer: &Peer) {
-        let held = self.history.at_the_end(party, peer.purchases(), self.journaled.market());
+        let held = self.history.at_the_end(party, peer.purchases(), self.purchases_of(party));
         self.hold(LOST, now, held);
     }
 
@@ -239,8 +245,8 @@ impl Observer<Node> for Watch {
                 self.left.insert(node);
             }
             What::Returned { purchases } => {
-                let (party, market) = (peer::party(node), self.journaled.market());
-                let held = self.history.returned(party, *purchases, market);
+                let party = peer::party(node);
+                let held = self.history.returned(party, *purchases, self.purchases_of(party));
                 self.hold(LOST, now, held);
             }
             What::Repeated { .. } => self.contents.repeated += 1,

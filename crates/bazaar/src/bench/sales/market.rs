@@ -95,7 +95,7 @@ fn generate(task: &Task, folder: &Path, processes: &mut Processes) -> anyhow::Re
 
 /// Compares what the clients and the seller were told with what stands in the journal.
 fn compare(told: &Told, directory: &Path) -> anyhow::Result<()> {
-    let kernel = market(directory)?.context("the journal holds no market")?;
+    let kernel = market(directory)?.market.context("the journal holds no market")?;
     let sold: u64 = told.bought.iter().sum();
     for (place, &bought) in told.bought.iter().enumerate() {
         let party = Party(u64::from(FIRST_CLIENT) + 1 + place as u64);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use machine::{After, Context, Destination, Epoch, NodeId};
-use market::{Act, BadPart, Kernel, NOT_KNOWN, Party};
+use market::{Act, BadPart, Kernel, Party};
 
 use super::book::Book;
 use super::leading::{Leader, Side, nodes};
@@ -154,6 +154,15 @@ impl Books {
     }
 }
 
+/// The market that these books make up, whoever of their keepers is there: what is not known of them
+/// stays reserved. None if there are none.
+pub fn sum(books: BTreeMap<NodeId, Book>) -> Option<Kernel> {
+    let rules = *books.values().next()?.base.rules();
+    let mut leader = Leader::new(Epoch::ZERO, Kernel::new(rules).ok()?, Incoming::default());
+    leader.admit(books);
+    Some(leader.sum)
+}
+
 /// What a fact means to one party's part of the sum, given what is known of the fact.
 fn part_of(
     sum: &mut Kernel,
@@ -167,7 +176,7 @@ fn part_of(
         Some(false) => Ok(()),
         Some(true) => sum.record(party, &fact.entry, &fact.outcome),
         // Reserved at whoever sells; the client is told when it asks.
-        None if is_client => sum.record(party, &fact.entry, &NOT_KNOWN),
+        None if is_client => sum.record_in_doubt(party, &fact.entry, &fact.outcome),
         None => sum.record(party, &fact.entry, &fact.outcome),
     }
 }

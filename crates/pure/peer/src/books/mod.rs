@@ -30,7 +30,7 @@
 //! stay reserved, and its client is told so.
 //!
 //! **Why.** A book takes the facts of an epoch in one order and without gaps, so how far it got
-//! ([`Reach`](book::Reach)) says of each fact whether it is there; what it said when it registered
+//! ([`Reach`]) says of each fact whether it is there; what it said when it registered
 //! never changes, as nothing of that epoch is taken any more. So no two traders decide differently.
 //! What a fact rests on (the lot, the session) stands in a book that it concerns, before it: so facts
 //! of different parties need not wait for each other, and a dead peer holds up its own only.
@@ -52,6 +52,7 @@ use machine::{After, Context, Destination, Epoch, Input, Journal, Machine, NodeI
 use market::{Entry, Kernel, Party, RequestId};
 
 pub use book::{Book, Reach};
+pub use claiming::sum;
 use keeper::Written;
 use leading::Side;
 pub use message::{Fact, FactId, Item, Message, Part, Record, Settled, Snapshot};

@@ -79,3 +79,41 @@ fn a_deposed_traders_facts_are_refused() {
     let refused = format!("Report({:?}, after own)", Report::Refused(new));
     assert_eq!(shown(&effects).last(), Some(&refused));
 }
+
+#[test]
+fn a_book_forgets_how_far_it_got_in_old_epochs_and_says_so() {
+    let mut whole = founding();
+    for entry in
+        [entry(SELLER, 0, Ask::Open), entry(SELLER, 1, deposit(1)), entry(BUYER, 0, Ask::Open)]
+    {
+        whole.apply(&entry);
+    }
+    let sale = entry(BUYER, 1, buy(1));
+    let outcome = whole.apply(&sale).outcome;
+    let mut book = Book::new(founding());
+    for counter in 1..=1_030 {
+        let id = FactId { epoch: epoch(counter, TRADER), number: 7 };
+        let fact = Fact { id, entry: sale.clone(), outcome: outcome.clone() };
+        book.take(crate::party(SELLER), Item::Fact(fact));
+    }
+    let has = |counter, number| book.reach.has(FactId { epoch: epoch(counter, TRADER), number });
+    assert_eq!(
+        (has(1_030, 7), has(1_030, 8), has(1_031, 1)),
+        (Some(true), Some(false), Some(false))
+    );
+    assert_eq!((has(7, 7), has(7, 8), has(6, 1)), (Some(true), Some(false), None));
+}
+
+#[test]
+fn what_is_true_is_told_up_to_a_number_and_what_is_not_is_named_within_a_bound() {
+    let mut keeper = progress::Keeper::new(Reach::default());
+    keeper.tail = (1..=1_000).collect();
+    keeper.open = (1..=1_000).filter(|number| number % 2 == 0).collect();
+    let settled = keeper.settled(1_001);
+    let last = 2 * EXCEPT_MAX as u64;
+    assert_eq!((settled.below, settled.except.len()), (last + 2, EXCEPT_MAX));
+    assert_eq!(keeper.tail.len(), EXCEPT_MAX + 1_000 - last as usize - 1);
+    keeper.open.clear();
+    assert_eq!(keeper.settled(1_001), Settled { below: 1_001, except: Vec::new() });
+    assert!(keeper.tail.is_empty());
+}

@@ -1,0 +1,261 @@
+//! A market in the books of its peers, from the outside: who is answered when.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use groupcast::leadership::{self, First, Initiator};
+use groupcast::membership;
+use machine::{Context, Effect, Input, Instant, Machine, NodeId, Random};
+use market::{
+    ClientId, Command, Good, Kernel, Money, NOT_KNOWN, Offer, Order, Outcome, Request, RequestId,
+    Rules, SellerChoice,
+};
+use peer::{
+    AnyPeer, Body, BuyerSettings, Message, MessageLimits, OrderPolicy, Range, Role, SellerSettings,
+    Settings, Trade, TraderSettings, What,
+};
+
+const TRADER: NodeId = NodeId(1);
+const SELLER: NodeId = NodeId(2);
+const BUYER: NodeId = NodeId(3);
+
+type Alarm = <AnyPeer as Machine>::Alarm;
+
+/// Peers that want nothing by themselves.
+fn settings(me: NodeId) -> Settings {
+    let millis = Duration::from_millis;
+    let rules = Rules { commission_basis_points: 1000, choice: SellerChoice::Oldest };
+    Settings {
+        membership: membership::Settings {
+            me,
+            directory: NodeId(0),
+            address: "here".into(),
+            period: millis(1000),
+        },
+        leadership: leadership::Settings {
+            me,
+            // It needs no other's promise.
+            voters: [TRADER].into(),
+            heartbeat_period: millis(100),
+            heartbeat_limit: millis(300),
+            answer_limit: millis(100),
+            resend: millis(100),
+            initiator: Initiator::Every,
+            first: First::Elected,
+            bar: leadership::Bar::Resigned,
+        },
+        goods: vec![fish()],
+        role: Role { buys: false, sells: false },
+        buyer: BuyerSettings {
+            quantity: Range { min: 1, max: 1 },
+            limit: None,
+            partial: false,
+            think: Range { min: millis(5), max: millis(5) },
+            buy_probability: 0.0,
+            purchases: 0,
+            pause: None,
+            retry_other_good: false,
+            leave_when_done: false,
+        },
+        seller: SellerSettings {
+            stock: Range { min: 3, max: 3 },
+            price: Range { min: 10, max: 10 },
+            restock_at_zero: false,
+            accrue_goods: 0,
+            accrue_every: Duration::ZERO,
+            update_probability: 0.0,
+            update_every: Duration::ZERO,
+            inquire_every: Duration::ZERO,
+            withdraw_when_leaving: true,
+        },
+        trader: TraderSettings {
+            founding: Kernel::new(rules).unwrap(),
+            order: OrderPolicy::Arrival,
+            resign_probability: 0.0,
+            resign_quantum: Duration::ZERO,
+            resign_after_sales: 0,
+            snapshot_every: 1000,
+            pending_max: 10,
+            session_idle: millis(60_000),
+        },
+        return_as_random: false,
+        resend: millis(100),
+    }
+}
+
+fn fish() -> Good {
+    Good::new("fish").unwrap()
+}
+
+fn buy(quantity: u32) -> Command {
+    Command::Buy(Order { good: fish(), quantity, limit: None, partial: false })
+}
+
+/// Three peers whose writes are durable at once; requests are made by hand.
+struct Town {
+    peers: BTreeMap<NodeId, AnyPeer>,
+    random: Random,
+    wire: VecDeque<(NodeId, NodeId, Message)>,
+    cut: BTreeSet<NodeId>,
+    alarms: BTreeMap<(NodeId, Alarm), Instant>,
+    answers: Vec<Outcome>,
+    sold: usize,
+}
+
+impl Town {
+    /// The trader has its market; who of the others has a connection has registered.
+    fn new(linked: &[NodeId]) -> Self {
+        let peer = |node| AnyPeer::with_books(settings(node), MessageLimits::STREAMS);
+        let mut town = Self {
+            peers: [TRADER, SELLER, BUYER].into_iter().map(|node| (node, peer(node))).collect(),
+            random: Random::from_seed(1),
+            wire: VecDeque::new(),
+            cut: BTreeSet::new(),
+            alarms: BTreeMap::new(),
+            answers: Vec::new(),
+            sold: 0,
+        };
+        for node in [TRADER, SELLER, BUYER] {
+            town.input(node, Input::Start);
+        }
+        linked.iter().for_each(|node| town.connection(*node, true));
+        town.alarm("Patience");
+        town.settle();
+        assert!(town.peers[&TRADER].peer().trader().epoch().is_some());
+        town
+    }
+
+    /// With five fish of the seller, and a session of the buyer.
+    fn open() -> Self {
+        let mut town = Self::new(&[SELLER, BUYER]);
+        let offer = Offer { good: fish(), quantity: 5, unit_price: Money(10), stamp: None };
+        town.ask(SELLER, 0, Command::Open);
+        town.ask(SELLER, 1, Command::Deposit(offer));
+        town.ask(BUYER, 0, Command::Open);
+        assert_eq!(std::mem::take(&mut town.answers).len(), 3);
+        town
+    }
+
+    fn input(&mut self, node: NodeId, input: Input<AnyPeer>) {
+        let (mut effects, now) = (Vec::new(), Instant::from_nanos(7_000_000));
+        let peer = self.peers.get_mut(&node).unwrap();
+        peer.handle(input, &mut Context::new(now, &mut self.random, &mut effects));
+        peer.check().unwrap();
+        for effect in effects {
+            match effect {
+                Effect::Send { to, body, .. } => {
+                    let sends = to.nodes().iter().map(|to| (node, *to, body.clone()));
+                    self.wire.extend(sends);
+                }
+                Effect::Set { alarm, at } => drop(self.alarms.insert((node, alarm), at)),
+                Effect::Clear(alarm) => drop(self.alarms.remove(&(node, alarm))),
+                Effect::Report { report, .. } => {
+                    self.sold += usize::from(matches!(report.what, What::Sold { .. }));
+                }
+                Effect::Persist { .. } | Effect::Snapshot { .. } => {}
+                Effect::Claim(_) => panic!("there is no common journal"),
+            }
+        }
+    }
+
+    /// Until nothing is on its way. Answers go to the one who asks by hand.
+    fn settle(&mut self) {
+        loop {
+            while let Some((from, to, body)) = self.wire.pop_front() {
+                if let Message::Trade(Trade { body: Body::Answer { outcome, .. }, .. }) = body {
+                    self.answers.push(outcome);
+                } else if self.peers.contains_key(&to)
+                    && (from == to || !self.cut.contains(&from) && !self.cut.contains(&to))
+                {
+                    self.input(to, Input::Message { from, body });
+                }
+            }
+            if !self.alarm("Flush") {
+                return;
+            }
+        }
+    }
+
+    /// Lets the trader's alarm of this name go off, if it is set.
+    fn alarm(&mut self, name: &str) -> bool {
+        let is_meant = |(node, alarm): &&(NodeId, Alarm)| {
+            *node == TRADER && format!("{alarm:?}").contains(name)
+        };
+        let Some(&found) = self.alarms.keys().find(is_meant) else { return false };
+        self.alarms.remove(&found);
+        self.input(TRADER, Input::Alarm(found.1));
+        true
+    }
+
+    /// The time after which the books say again what was not answered.
+    fn wait(&mut self) {
+        assert!(self.alarm("Books(Resend)"));
+        self.settle();
+    }
+
+    fn connection(&mut self, node: NodeId, is_open: bool) {
+        for (at, of) in [(TRADER, node), (node, TRADER)] {
+            let input = if is_open { Input::Opened(of) } else { Input::Closed(of) };
+            self.input(at, input);
+        }
+        self.settle();
+    }
+
+    fn ask(&mut self, from: NodeId, number: u64, command: Command) {
+        let client = ClientId { party: peer::party(from), life: 1 };
+        let id = RequestId { client, number };
+        let body = Body::Request(Request { id, answered_below: 0, command });
+        let body = Message::Trade(Trade { clock: None, body });
+        self.input(TRADER, Input::Message { from, body });
+        self.settle();
+    }
+}
+
+#[test]
+fn a_repeated_answer_waits_for_the_books_as_the_first_one_does() {
+    let mut town = Town::open();
+    town.cut.insert(SELLER);
+    town.ask(BUYER, 1, buy(2));
+    town.ask(BUYER, 1, buy(2));
+    assert_eq!((town.answers.len(), town.sold), (0, 0));
+    // What concerns others does not wait for that seller.
+    town.ask(BUYER, 2, buy(9));
+    assert!(matches!(town.answers[..], [Outcome::Refused(_)]));
+    town.cut.clear();
+    (0..2).for_each(|_| town.wait());
+    assert!(matches!(town.answers[1..], [Outcome::Bought(_), Outcome::Bought(_)]));
+    assert_eq!(town.sold, 1);
+}
+
+#[test]
+fn nobody_waits_for_a_seller_that_is_gone_and_what_came_of_it_is_not_known() {
+    let mut town = Town::open();
+    town.cut.insert(SELLER);
+    town.ask(BUYER, 1, buy(2));
+    town.connection(SELLER, false);
+    assert_eq!(town.answers, []);
+    town.ask(BUYER, 1, buy(2));
+    assert_eq!(town.answers, [NOT_KNOWN]);
+    town.ask(BUYER, 2, buy(2));
+    assert!(matches!(town.answers[1..], [Outcome::Refused(_)]), "its goods are not for sale");
+    // When it is back it writes the sale down: now it is one.
+    town.cut.clear();
+    town.connection(SELLER, true);
+    assert_eq!(town.sold, 1);
+    town.ask(BUYER, 3, buy(3));
+    assert!(matches!(town.answers.last(), Some(Outcome::Bought(_))));
+}
+
+#[test]
+fn a_request_waits_until_its_client_has_registered() {
+    let mut town = Town::new(&[SELLER]);
+    town.cut.insert(BUYER);
+    town.connection(BUYER, true);
+    town.ask(BUYER, 0, Command::Open);
+    assert_eq!(town.answers, []);
+    town.cut.clear();
+    town.wait();
+    assert_eq!(town.answers, [Outcome::Opened { purchases: 0 }]);
+}
