@@ -29,7 +29,8 @@ use crate::admitting::Waiting;
 use crate::books::{Books, Ticket};
 use crate::message::{Body, Message, Record, Snapshot, Trade};
 use crate::peer::{Alarm, Command, Peer, Report};
-use crate::place::{Asked, MessageLimits, Place, Replica, Told, same};
+use crate::place::{Asked, Place, Told, same};
+use crate::replica::{MessageLimits, Replica};
 use crate::settings::Settings;
 
 /// How many messages and reports may wait for entries to be held; beyond it requests are lost, as on

@@ -39,6 +39,7 @@ mod planted;
 mod presence;
 pub mod queue;
 mod queueing;
+mod replica;
 mod resigning;
 pub mod seller;
 mod serving;
@@ -54,9 +55,9 @@ pub use message::{
 };
 pub use node::{Alarm, Node};
 pub use peer::{Command, Peer, Report};
-pub use place::{MessageLimits, Replica};
 #[cfg(feature = "planted")]
 pub use planted::Planted;
+pub use replica::{MessageLimits, Replica};
 pub use resigning::Resignation;
 pub use settings::{
     BuyerSettings, Form, OrderPolicy, Pause, Range, Role, SellerSettings, Settings, TraderSettings,

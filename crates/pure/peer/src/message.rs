@@ -7,7 +7,7 @@ use machine::{Epoch, Incarnation};
 use market::{Command, Entry, Good, Kernel, LotId, Money, Outcome, Request, RequestId};
 use serde::{Deserialize, Serialize};
 
-use crate::place::Replica;
+use crate::replica::Replica;
 use crate::settings::Role;
 use crate::{books, client};
 

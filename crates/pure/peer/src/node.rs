@@ -15,7 +15,7 @@ use crate::books::Books;
 use crate::event::What;
 use crate::message::{Message, Packet, Record, Snapshot};
 use crate::peer::{Alarm as PeerAlarm, Command, Peer, Report};
-use crate::place::Replica;
+use crate::replica::Replica;
 
 /// A process of a market.
 #[derive(Debug, Clone)]
