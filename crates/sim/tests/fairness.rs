@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use peer::{Form, OrderPolicy};
-use sim::swarm::Swarm;
+use sim::swarm::{Handover, Swarm};
 use sim::{Options, Outcome, run_swarm};
 
 /// A world in which nothing fails, but messages overtake each other by far, come twice, and traders
@@ -16,6 +16,10 @@ fn calm(seed: u64, order: OrderPolicy) -> Outcome {
     swarm.links.loss = 0.0;
     swarm.links.delay_spread = Duration::from_millis(60);
     swarm.order = order;
+    // What is told leaves in the order of service only where it waits for all that was served before.
+    if swarm.handover == Handover::Sellers {
+        swarm.handover = Handover::Common;
+    }
     swarm.safety_phase = Duration::from_secs(20);
     run_swarm(swarm, &Options { peers: 5, in_order: true, ..Options::default() })
 }

@@ -39,10 +39,15 @@ fn describe(totals: &Totals, seconds: f64, threads: usize) -> String {
         totals.worlds as f64 / seconds.max(1e-9)
     );
     let contents = &totals.contents;
+    let least = totals.virtual_time_min.unwrap_or_default().as_secs();
     let lines = [
-        (totals.virtual_time.as_secs(), "virtual seconds".into()),
+        (totals.virtual_time.as_secs(), format!("virtual seconds (at least {least} a world)")),
         (totals.leases, "worlds whose traders sell from loans".into()),
-        (contents.sold, format!("sales (at least {} a world)", totals.sold_min.unwrap_or(0))),
+        (
+            contents.buys(),
+            format!("buys answered (at least {} a world)", totals.buys_min.unwrap_or(0)),
+        ),
+        (contents.sold, "sales".into()),
         (contents.refused, "refusals".into()),
         (contents.not_known, "answers that it is not known".into()),
         (contents.denied, "denials by traders' counts".into()),

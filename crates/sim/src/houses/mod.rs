@@ -12,7 +12,7 @@
 //! ```
 //! let outcome = sim::houses::run(7, &sim::houses::Options::default());
 //! assert_eq!(outcome.violation, None);
-//! assert!(outcome.contents.sold >= 50);
+//! assert!(outcome.contents.buys() >= 500);
 //! ```
 
 mod faults;
@@ -106,8 +106,10 @@ pub struct Totals {
     pub virtual_time: Duration,
     /// What happened in all of them.
     pub contents: Contents,
-    /// The fewest sales in a world.
-    pub sold_min: Option<u64>,
+    /// The fewest buys that were answered in a world.
+    pub buys_min: Option<u64>,
+    /// The shortest world.
+    pub virtual_time_min: Option<Duration>,
     /// Messages delivered, lost, and doubled.
     pub messages: [u64; 3],
     /// Faults by kind.
@@ -134,7 +136,8 @@ impl Tally for Totals {
         for (kind, count) in &outcome.faults {
             *self.faults.entry(kind).or_default() += count;
         }
-        least(&mut self.sold_min, outcome.contents.sold);
+        least(&mut self.buys_min, outcome.contents.buys());
+        least(&mut self.virtual_time_min, outcome.virtual_time);
         least(&mut self.faults_min, outcome.faults.values().sum());
     }
 }

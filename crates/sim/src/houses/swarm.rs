@@ -96,10 +96,10 @@ pub struct Swarm {
     pub codec: bool,
 }
 
-/// The fewest faults of a world.
-pub const FAULTS_MIN: u64 = 3;
+/// The fewest faults of a world; some of them find nobody to come to.
+pub const FAULTS_MIN: u64 = 6;
 /// The most.
-const FAULTS_MAX: u64 = 14;
+const FAULTS_MAX: u64 = 16;
 
 impl Swarm {
     /// What `seed` stands for.
@@ -107,7 +107,7 @@ impl Swarm {
         let mut random = Random::fork(seed, 0);
         let random = &mut random;
         let millis = Duration::from_millis;
-        let safety_phase = Duration::from_secs(30);
+        let safety_phase = Duration::from_secs(60);
         let (traders, customers) = (random.between(1, 4) as u32, random.between(3, 8) as u32);
         let links = Links {
             delay_min: Duration::from_micros(random.between(20, 500)),

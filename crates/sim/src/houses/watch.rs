@@ -33,6 +33,11 @@ pub struct Contents {
 }
 
 impl Contents {
+    /// Buys that were answered, however.
+    pub fn buys(&self) -> u64 {
+        self.sold + self.refused + self.not_known
+    }
+
     pub(super) fn add(&mut self, other: &Self) {
         self.sold += other.sold;
         self.refused += other.refused;
