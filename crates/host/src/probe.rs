@@ -1,5 +1,6 @@
 //! What the machine underneath can do at best: the figures that ours are read beside.
 
+mod lateness;
 pub mod sequencer;
 
 use std::convert::Infallible;
@@ -13,6 +14,8 @@ use std::process::{Child, Command, Stdio};
 use crate::HostError;
 use crate::clock::monotonic_ns;
 use crate::node::die_with;
+
+pub use lateness::lateness;
 
 /// How large a message of [`ping_pong`] is.
 pub const PING_BYTES: usize = 100;

@@ -18,6 +18,10 @@ const SECOND_NS: u64 = 1_000_000_000;
 const WARM_UP_NS: u64 = SECOND_NS;
 /// Rounds of the bare ping-pong a repetition.
 const PINGS: usize = 10_000;
+/// How long the machine is watched for what it does besides.
+const LATENESS_NS: u64 = 2 * SECOND_NS;
+/// How many instants of that are judged.
+const LATENESS_INSTANTS: u64 = 100_000;
 /// How long the ideal runs.
 const IDEAL_NS: u64 = 2 * SECOND_NS;
 
@@ -25,6 +29,8 @@ const IDEAL_NS: u64 = 2 * SECOND_NS;
 #[derive(Debug, Serialize)]
 struct Probes {
     ping_pong_us: Spread,
+    /// How late the machine itself makes what needs all cores ([`host::probe::lateness`]).
+    machine_late_us: Spread,
     ideal_in_order_per_second: f64,
     ideal_held_by_all_per_second: f64,
     ideal_held_by_all_own_us: f64,
@@ -62,6 +68,8 @@ struct Figures {
     latency_us: LatencyUs,
     ping_pong_us: f64,
     own_per_ping_pong: f64,
+    /// The 99th percentile of how late the machine itself makes what needs all cores.
+    machine_late_p99_us: f64,
     ideal_in_order_per_second: f64,
     ideal_held_by_all_per_second: f64,
     repetitions: Vec<Repetition>,
@@ -99,6 +107,7 @@ pub(super) fn command(
         messages_per_second: of(|repetition| repetition.group.messages_per_second),
         own_per_ping_pong: latency_us.own_p50 / ping_pong_us,
         latency_us,
+        machine_late_p99_us: of(|repetition| repetition.probes.machine_late_us.p99),
         ping_pong_us,
         ideal_in_order_per_second: of(|repetition| repetition.probes.ideal_in_order_per_second),
         ideal_held_by_all_per_second: of(|repetition| {
@@ -132,7 +141,9 @@ fn probe(args: &MulticastArgs, shape: &Shape) -> anyhow::Result<Probes> {
         figures.context("the ideal failed")
     };
     let held_by_all = ideal(true)?;
+    let late = host::probe::lateness(LATENESS_NS, LATENESS_INSTANTS);
     Ok(Probes {
+        machine_late_us: Spread::of(late).context("nothing was watched")?,
         ping_pong_us: Spread::of(pings).context("nothing was measured")?,
         ideal_in_order_per_second: ideal(false)?.messages_per_second,
         ideal_held_by_all_per_second: held_by_all.messages_per_second,
@@ -284,7 +295,7 @@ fn show(json: bool, figures: &Figures) -> anyhow::Result<()> {
          {delivery}; in memory"
     );
     println!(
-        "{:<12}{:>12}{:>10}{:>10}{:>10}{:>10}{:>11}{:>13}{:>13}",
+        "{:<12}{:>12}{:>10}{:>10}{:>10}{:>10}{:>11}{:>13}{:>13}{:>14}",
         "",
         "messages/s",
         "own p50",
@@ -293,7 +304,8 @@ fn show(json: bool, figures: &Figures) -> anyhow::Result<()> {
         "p99 us",
         "ping-pong",
         "ideal order",
-        "held by all"
+        "held by all",
+        "machine late"
     );
     for (number, Repetition { probes, group }) in figures.repetitions.iter().enumerate() {
         let shown =
@@ -301,16 +313,22 @@ fn show(json: bool, figures: &Figures) -> anyhow::Result<()> {
         let ((own, own_p99), (others, others_p99)) = (shown(group.own_us), shown(group.others_us));
         println!(
             "repetition {number}{:>12.0}{own:>10.1}{own_p99:>10.1}{others:>10.1}{others_p99:>10.1}\
-             {:>11.1}{:>13.0}{:>13.0}",
+             {:>11.1}{:>13.0}{:>13.0}{:>14.1}",
             group.messages_per_second,
             probes.ping_pong_us.p50,
             probes.ideal_in_order_per_second,
-            probes.ideal_held_by_all_per_second
+            probes.ideal_held_by_all_per_second,
+            probes.machine_late_us.p99
         );
     }
     println!(
-        "medians: {:.0} messages/s at every member; own delivery {:.1} us = {:.2} ping-pongs",
-        figures.messages_per_second, figures.latency_us.own_p50, figures.own_per_ping_pong
+        "medians: {:.0} messages/s at every member; own delivery {:.1} us = {:.2} ping-pongs, p99 \
+         {:.1} us; the machine itself is late by {:.1} us (p99)",
+        figures.messages_per_second,
+        figures.latency_us.own_p50,
+        figures.own_per_ping_pong,
+        figures.latency_us.own_p99,
+        figures.machine_late_p99_us
     );
     let doubts: u64 = figures.repetitions.iter().map(|repetition| repetition.group.doubts).sum();
     match figures.busy {
