@@ -35,7 +35,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("groupcast-tokio", &["host", "store", "groupcast", "machine"]),
     ("host", &["store", "wire", "machine"]),
     ("store", &["machine"]),
-    ("houses", &["peer", "market", "machine"]),
+    ("houses", &["peer", "market", "groupcast", "machine"]),
     ("peer", &["market", "groupcast", "clocks", "machine"]),
     ("market", &["clocks"]),
     ("groupcast", &["machine"]),

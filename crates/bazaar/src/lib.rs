@@ -1,10 +1,12 @@
 //! The program `bazaar`: arguments, configuration, exit codes, and the wiring of all rooms.
 
+pub mod actor;
 pub mod bench;
 pub mod check;
 pub mod cli;
 pub mod exit;
 pub mod group;
+pub mod houses;
 pub mod node;
 pub mod overlay;
 pub mod run;

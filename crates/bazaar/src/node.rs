@@ -2,21 +2,22 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use groupcast::membership::Directory;
 use groupcast::overlay::Overlay;
 use host::{Application, CommonJournal, Control, NodeSettings, Transport};
 use machine::{Incarnation, Instant, NodeId};
 use peer::{Command, Event, Node, Report, What};
 
+use crate::actor::{Actor, Part};
 use crate::overlay;
 use crate::scenario::{self, Scenario};
-use crate::settings::{self, DIRECTORY};
+use crate::settings::DIRECTORY;
 
 /// What a process of a run is told on its command line; the rest stands in the run directory.
 #[derive(Debug, Clone, clap::Args)]
@@ -36,6 +37,9 @@ pub struct NodeArgs {
     /// Where the directory listens
     #[arg(long)]
     pub directory: Option<String>,
+    /// Where this process is to listen, if it was there before
+    #[arg(long)]
+    pub listen: Option<SocketAddr>,
     /// The file that this process, and no other, writes its events to
     #[arg(long)]
     pub events: PathBuf,
@@ -96,6 +100,10 @@ pub mod places {
     pub fn market(run: &Path) -> PathBuf {
         run.join("journals").join("market")
     }
+    /// The warehouse's journal, in the trading houses.
+    pub fn warehouse(run: &Path) -> PathBuf {
+        run.join("journals").join("warehouse")
+    }
     /// Where each peer's own journal stands.
     pub fn journals(run: &Path) -> PathBuf {
         run.join("journals")
@@ -143,7 +151,11 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
         0 => 0,
         base => u32::from(base) + args.node,
     };
-    let listen = SocketAddr::new(scenario.run.host, u16::try_from(port)?);
+    let listen = match args.listen {
+        Some(listen) => listen,
+        None => SocketAddr::new(scenario.run.host, u16::try_from(port)?),
+    };
+    let is_of_houses = scenario.is_of_houses();
     let peers_only = |place: PathBuf| (node != DIRECTORY).then_some(place);
     let node_settings = NodeSettings {
         node,
@@ -156,9 +168,13 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
             scenario::Transport::Udp => Transport::Udp,
         },
         listen,
-        own_journal: peers_only(places::own(&args.run, node)),
+        own_journal: match node {
+            DIRECTORY => is_of_houses.then(|| places::warehouse(&args.run)),
+            _ => Some(places::own(&args.run, node)),
+        },
         common_journal: peers_only(places::market(&args.run)).and_then(|folder| {
             let form = match scenario.journal.handover {
+                _ if is_of_houses => return None,
                 scenario::Handover::File => store::Form::Files,
                 scenario::Handover::Database => store::Form::Database,
                 scenario::Handover::Replicated | scenario::Handover::Sellers => return None,
@@ -181,17 +197,30 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
     let address = bound.address().to_string();
     publish(&places::address(&args.run, node), &address)?;
     let overlay = overlay::read(&args.run)?;
-    let machine = if node == DIRECTORY {
-        let life = Incarnation(args.origin_ns >> 32);
-        Node::Directory(Box::new(Directory::new(scenario.group.expiry, life)))
-    } else {
-        settings::peer(&scenario, node, address).on(overlay.clone())
-    };
+    // Rises from start to start of a process, on one machine and in one run.
+    let life = Incarnation(host::clock::monotonic_ns() >> 24);
+    let part = Part { scenario: &scenario, node, address, life, overlay };
+    match is_of_houses {
+        true => live::<::houses::Node>(bound, args, part),
+        false => live::<Node>(bound, args, part),
+    }
+}
+
+/// Runs the machine until it is told to stop.
+fn live<A: Actor>(bound: host::Node, args: &NodeArgs, part: Part<'_>) -> anyhow::Result<()> {
+    let (node, overlay) = (part.node, part.overlay.clone());
+    let machine = A::new(part);
     let place = &args.events;
     let events = File::options().create_new(true).append(true).open(place);
     let events = events.with_context(|| format!("cannot write events to {}", place.display()))?;
-    let omits_requests = args.omit_requests;
-    let mut wiring = Wiring { node, overlay, events, omits_requests, lines: Vec::new() };
+    let mut wiring = Wiring::<A> {
+        node,
+        overlay,
+        events,
+        omits_requests: args.omit_requests,
+        lines: Vec::new(),
+        obeys: PhantomData,
+    };
     bound.run(machine, &mut wiring)?;
     let time_ns = host::clock::monotonic_ns().saturating_sub(args.origin_ns);
     wiring.write(&Event { time_ns, node, clock: None, what: What::Stopped });
@@ -207,16 +236,17 @@ fn publish(place: &Path, text: &str) -> anyhow::Result<()> {
 
 /// What stands between the machine and its surroundings: reports become lines of the event file,
 /// and members that join are connected to, if they are neighbours.
-struct Wiring {
+struct Wiring<A> {
     node: NodeId,
     /// Who talks to whom; all to all if none.
     overlay: Option<Overlay>,
     events: File,
     omits_requests: bool,
     lines: Vec<u8>,
+    obeys: PhantomData<fn() -> A>,
 }
 
-impl Wiring {
+impl<A> Wiring<A> {
     /// Whether there is to be a connection to a member: all dial the directory by themselves, and
     /// one that the overlay does not have is talked to directly.
     fn talks_to(&self, member: NodeId) -> bool {
@@ -232,8 +262,8 @@ impl Wiring {
     }
 }
 
-impl Application for Wiring {
-    type Machine = Node;
+impl<A: Actor> Application for Wiring<A> {
+    type Machine = A;
 
     fn report(&mut self, _: Instant, report: Report, control: &mut Control) {
         let Report { at, clock, what } = report;
@@ -256,11 +286,11 @@ impl Application for Wiring {
         self.write(&Event { time_ns: at.as_nanos(), node: self.node, clock, what });
     }
 
-    fn line(&mut self, line: &str, control: &mut Control) -> Option<Command> {
+    fn line(&mut self, line: &str, control: &mut Control) -> Option<A::Command> {
         if let Some(impairment) = words::links(line) {
             control.impair(impairment);
         }
-        words::command(line)
+        words::command(line).and_then(A::obeys)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -81,16 +81,9 @@ pub fn peer(scenario: &Scenario, me: NodeId, address: String) -> Node {
 
 /// What the peer `me`, which listens on `address`, is told.
 fn peer_settings(scenario: &Scenario, me: NodeId, address: String) -> Settings {
-    let (buyer, seller, group) = (&scenario.buyer, &scenario.seller, &scenario.group);
-    let bystander = Role { buys: false, sells: false };
-    let role = (me.0 as usize).checked_sub(1).and_then(|place| roles(scenario).get(place).copied());
+    let group = &scenario.group;
     Settings {
-        membership: membership::Settings {
-            me,
-            directory: DIRECTORY,
-            address,
-            period: group.announce_period,
-        },
+        membership: membership_settings(scenario, me, address),
         leadership: leadership::Settings {
             me,
             voters: (1..=scenario.run.peers).map(NodeId).collect(),
@@ -112,43 +105,70 @@ fn peer_settings(scenario: &Scenario, me: NodeId, address: String) -> Settings {
             bar: bar(&scenario.trader),
         },
         goods: scenario.trade.goods.clone(),
-        role: role.unwrap_or(bystander),
-        buyer: BuyerSettings {
-            quantity: range(buyer.quantity),
-            limit: buyer.limit.map(|limit| Money(limit.get())),
-            partial: buyer.partial,
-            think: range(buyer.think),
-            buy_probability: buyer.buy_probability.get(),
-            purchases: buyer.purchases.map_or(0, |count| count.get()),
-            pause: (1..=buyer.slow_peers).contains(&me.0).then(|| Pause {
-                after: buyer.pause_after.map_or(0, |count| count.get()),
-                lasts: buyer.pause,
-            }),
-            retry_other_good: buyer.retry_other_good,
-            leave_when_done: buyer.leave_when_done,
-        },
-        seller: SellerSettings {
-            stock: range(seller.stock),
-            price: range(seller.price),
-            restock_at_zero: seller.restock_at_zero,
-            accrue_goods: seller.accrue_goods,
-            accrue_every: if seller.accrue_goods == 0 {
-                Duration::ZERO
-            } else {
-                seller.accrue_every
-            },
-            update_probability: seller.update_probability.get(),
-            update_every: if seller.update_probability.get() == 0.0 {
-                Duration::ZERO
-            } else {
-                seller.update_every
-            },
-            inquire_every: seller.inquire_every,
-            withdraw_when_leaving: seller.withdraw_when_leaving,
-        },
+        role: role(scenario, me),
+        buyer: buyer_settings(scenario, me),
+        seller: seller_settings(scenario),
         trader: trader_settings(scenario),
         return_as_random: scenario.trader.return_as == ReturnAs::Random,
         resend: scenario.trade.resend,
+    }
+}
+
+/// How the peer `me` announces itself.
+pub(crate) fn membership_settings(
+    scenario: &Scenario,
+    me: NodeId,
+    address: String,
+) -> membership::Settings {
+    membership::Settings {
+        me,
+        directory: DIRECTORY,
+        address,
+        period: scenario.group.announce_period,
+    }
+}
+
+/// The role of the peer `me`.
+pub(crate) fn role(scenario: &Scenario, me: NodeId) -> Role {
+    let place = (me.0 as usize).checked_sub(1);
+    let role = place.and_then(|place| roles(scenario).get(place).copied());
+    role.unwrap_or(Role { buys: false, sells: false })
+}
+
+pub(crate) fn buyer_settings(scenario: &Scenario, me: NodeId) -> BuyerSettings {
+    let buyer = &scenario.buyer;
+    BuyerSettings {
+        quantity: range(buyer.quantity),
+        limit: buyer.limit.map(|limit| Money(limit.get())),
+        partial: buyer.partial,
+        think: range(buyer.think),
+        buy_probability: buyer.buy_probability.get(),
+        purchases: buyer.purchases.map_or(0, |count| count.get()),
+        pause: (1..=buyer.slow_peers).contains(&me.0).then(|| Pause {
+            after: buyer.pause_after.map_or(0, |count| count.get()),
+            lasts: buyer.pause,
+        }),
+        retry_other_good: buyer.retry_other_good,
+        leave_when_done: buyer.leave_when_done,
+    }
+}
+
+pub(crate) fn seller_settings(scenario: &Scenario) -> SellerSettings {
+    let seller = &scenario.seller;
+    SellerSettings {
+        stock: range(seller.stock),
+        price: range(seller.price),
+        restock_at_zero: seller.restock_at_zero,
+        accrue_goods: seller.accrue_goods,
+        accrue_every: if seller.accrue_goods == 0 { Duration::ZERO } else { seller.accrue_every },
+        update_probability: seller.update_probability.get(),
+        update_every: if seller.update_probability.get() == 0.0 {
+            Duration::ZERO
+        } else {
+            seller.update_every
+        },
+        inquire_every: seller.inquire_every,
+        withdraw_when_leaving: seller.withdraw_when_leaving,
     }
 }
 
@@ -160,9 +180,10 @@ fn bar(trader: &scenario::Trader) -> Bar {
     }
 }
 
-fn trader_settings(scenario: &Scenario) -> TraderSettings {
-    let (trade, trader) = (&scenario.trade, &scenario.trader);
-    let rules = Rules {
+/// The market's rules.
+pub(crate) fn rules(scenario: &Scenario) -> Rules {
+    let trade = &scenario.trade;
+    Rules {
         commission_basis_points: trade.commission_basis_points,
         choice: match trade.seller_choice {
             SellerChoice::Oldest => market::SellerChoice::Oldest,
@@ -171,7 +192,12 @@ fn trader_settings(scenario: &Scenario) -> TraderSettings {
             SellerChoice::Lamport => market::SellerChoice::Lamport,
             SellerChoice::Vector => market::SellerChoice::Vector,
         },
-    };
+    }
+}
+
+fn trader_settings(scenario: &Scenario) -> TraderSettings {
+    let (trade, trader) = (&scenario.trade, &scenario.trader);
+    let rules = rules(scenario);
     let form = match trade.service {
         Service::Eager => Form::Eager,
         Service::Stable => Form::Stable,

@@ -67,8 +67,9 @@ fn one_seed_leaves_the_same_files_to_the_byte_and_another_one_others() {
 #[test]
 fn every_preset_passes_on_the_simulator_over_both_transports() {
     let folder = tempfile::tempdir().unwrap();
-    for preset in ["market", "asterix", "trading-post", "trading-post-udp"] {
-        for transport in ["tcp", "udp"] {
+    for preset in ["market", "asterix", "trading-post", "trading-houses", "trading-post-udp"] {
+        let transports = if preset == "trading-houses" { &["tcp"][..] } else { &["tcp", "udp"] };
+        for transport in transports {
             let out = folder.path().join(format!("{preset}-{transport}"));
             passes(&out, &["--preset", preset, "--transport", transport]);
         }
@@ -83,16 +84,39 @@ fn every_preset_is_swept_through_all_faults_of_processes_and_of_links() {
                   {at='65%',do='pause',who='trader',for='15%'},{at='70%',do='leave',who=4},\
                   {at='85%',do='resign',who='trader'}]";
     for preset in ["market", "asterix", "trading-post", "trading-post-udp"] {
-        let sets = ["run.duration=8s", "run.peers=10", "group.heartbeat_limit=400ms", faults];
-        let sets = sets.map(|set| format!("--set={set}"));
-        let mut arguments = vec!["sim", "--preset", preset, "--seeds", "0..5"];
-        arguments.extend(sets.iter().map(String::as_str));
-        let output = bazaar(&arguments);
-        let text = String::from_utf8_lossy(&output.stdout);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{text}{errors}");
-        assert!(text.contains(&format!("5 runs of {preset}")) && text.contains("no violation"));
+        is_swept(preset, &["run.duration=8s", "run.peers=10", faults]);
     }
+}
+
+/// The warehouse is struck too, and traders that hold each other's sales are not struck together.
+#[test]
+fn trading_houses_are_swept_through_all_faults_under_every_cache_and_durability() {
+    let faults = "fault=[{at='15%',do='partition',who='trader',for='15%'},\
+                  {at='30%',do='kill',who=0,for='10%'},{at='45%',do='kill',who='trader',for='10%'},\
+                  {at='55%',do='delay',who=1,to=3,by='30ms',for='10%'},\
+                  {at='65%',do='pause',who='trader',for='10%'},{at='76%',do='pause',who=0,for='8%'},\
+                  {at='85%',do='kill',who=2,for='5%'}]";
+    for cache in ["none", "ttl", "push", "lease"] {
+        for durability in ["warehouse", "buddy", "trader_log"] {
+            if cache == "lease" || durability == "buddy" {
+                let cache = format!("cache={cache}");
+                let durability = format!("houses.durability={durability}");
+                is_swept("trading-houses", &["run.duration=12s", &cache, &durability, faults]);
+            }
+        }
+    }
+}
+
+fn is_swept(preset: &str, sets: &[&str]) {
+    let mut arguments = vec!["sim".to_owned(), "--preset".into(), preset.into()];
+    arguments.extend(["--seeds", "0..5", "--set=group.heartbeat_limit=400ms"].map(str::to_owned));
+    arguments.extend(sets.iter().map(|set| format!("--set={set}")));
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let output = bazaar(&arguments);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{sets:?}: {text}{errors}");
+    assert!(text.contains(&format!("5 runs of {preset}")) && text.contains("no violation"));
 }
 
 #[test]

@@ -17,6 +17,7 @@
 //! | no refusal was false | events |
 //! | one leader an epoch | events |
 //! | one leader at the end | events |
+//! | sales and loans stay within their terms; every post is held at the end | events of trading houses, in place of the two about leaders |
 //! | clocks respect causality | events |
 //! | every request is answered | events |
 //!
@@ -49,6 +50,7 @@ mod books;
 mod causes;
 mod finding;
 mod history;
+mod houses;
 mod leaders;
 mod lots;
 mod once;
@@ -61,6 +63,7 @@ use view::Event;
 use view::history::{Step, from_events};
 
 pub use finding::{Finding, Judgement, Ruling};
+pub use houses::Houses;
 
 use story::Stories;
 
@@ -82,6 +85,8 @@ pub struct RunFiles {
     /// Whether the market was the sum of books that each peer keeps: where some are away, a trader
     /// does not know all that was sold or is for sale, and that is not promised.
     pub in_books: bool,
+    /// What is promised beside, if the run was one of trading houses.
+    pub houses: Option<Houses>,
 }
 
 /// Judges a run.
@@ -96,9 +101,13 @@ pub fn judge(run: &RunFiles) -> Judgement {
         _ => overselling,
     };
     let books = books::judge(&stories, run.market.as_ref(), run.in_books);
-    let (refusals, undersold) = match run.in_books {
-        true => (refusals::not_promised(), 0),
-        false => refusals::judge(&stories),
+    let (refusals, wrong) = match (run.in_books, run.houses) {
+        (true, _) => (refusals::not_promised(), refusals::Wrong::default()),
+        (false, houses) => refusals::judge(&stories, houses),
+    };
+    let (leaders, agreed) = match run.houses {
+        Some(houses) => (houses::terms(&run.events), houses::posts(&run.events, houses)),
+        None => (leaders::one_an_epoch(&run.events), leaders::one_at_the_end(&run.events)),
     };
     let findings = vec![
         history::well_formed_of(&run.history, &from_events(&run.events)),
@@ -109,12 +118,12 @@ pub fn judge(run: &RunFiles) -> Judgement {
         books.money,
         books.goods,
         refusals,
-        leaders::one_an_epoch(&run.events),
-        leaders::one_at_the_end(&run.events),
+        leaders,
+        agreed,
         causes::judge(&stories),
         answers::judge(&stories),
     ];
-    Judgement::over(findings, oversold.max(of_lots), undersold)
+    Judgement::over(findings, oversold.max(of_lots) + wrong.oversold, wrong.undersold)
 }
 
 /// Judges a history of which nothing else is left.

@@ -8,20 +8,37 @@
 use std::collections::BTreeMap;
 
 use machine::Epoch;
-use market::{Good, LotId, Money, Order, Party, Refusal, RequestId};
+use market::{Good, LotId, Money, Order, Outcome, Party, Refusal, RequestId};
+use view::history::{Phase, phase};
 use view::{Event, Operation, What};
 
 use crate::finding::{Finding, Ruling};
+use crate::houses::{Houses, WAREHOUSE};
 use crate::story::{Stories, line};
 
 const PROPERTY: &str = "no refusal was false";
 
+/// How often a market was wrong about what it had.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wrong {
+    /// Buys that a trader let pass by what it knew, and the warehouse refused for want of goods.
+    pub oversold: u64,
+    /// Buys refused although the goods were there.
+    pub undersold: u64,
+}
+
 /// Judges every refusal for want of goods. Also says how many were false.
-pub fn judge(stories: &Stories<'_>) -> (Finding, u64) {
+///
+/// Where traders of trading houses go by counts, a refusal by the warehouse is over-selling, and one
+/// by a trader, while there was enough, under-selling (seed 004). They are counted; neither is
+/// promised not to happen.
+pub fn judge(stories: &Stories<'_>, houses: Option<Houses>) -> (Finding, Wrong) {
     let doubts = Doubts::of(stories);
     let mut shelves: BTreeMap<&Good, Shelf> = BTreeMap::new();
-    let (mut judged, mut undersold, mut first) = (0, 0, None);
-    for at in serial_order(stories.events) {
+    let goes_by_counts = houses.is_some_and(|houses| houses.goes_by_counts);
+    let (mut judged, mut wrong, mut denied) = (0, Wrong::default(), 0);
+    let mut first = None;
+    for at in serial_order(stories.events, houses.is_some()) {
         match &stories.events[at].what {
             What::Deposited { seller, good, quantity, unit_price, lot, .. } => {
                 let shelf = shelves.entry(good).or_default();
@@ -38,16 +55,36 @@ pub fn judge(stories: &Stories<'_>) -> (Finding, u64) {
                 let order = stories.requests.get(request).and_then(|story| story.order());
                 let Some(order) = order else { continue };
                 judged += 1;
+                wrong.oversold += u64::from(goes_by_counts);
                 let Some(shelf) = shelves.get(good) else { continue };
                 let doubted = doubts.before(good, at);
                 if let Some(units) = shelf.could_serve(order, request.client.party, doubted) {
-                    undersold += 1;
+                    wrong.undersold += 1;
+                    let event = &stories.events[at];
+                    first = first.or_else(|| Some(sentence(event, at, *request, order, units)));
+                }
+            }
+            What::DeniedByCache { request, good, .. } => {
+                let order = stories.requests.get(request).and_then(|story| story.order());
+                let (Some(order), Some(shelf)) = (order, shelves.get(good)) else { continue };
+                denied += 1;
+                let doubted = doubts.before(good, at);
+                if let Some(units) = shelf.could_serve(order, request.client.party, doubted) {
+                    wrong.undersold += 1;
                     let event = &stories.events[at];
                     first = first.or_else(|| Some(sentence(event, at, *request, order, units)));
                 }
             }
             _ => {}
         }
+    }
+    if goes_by_counts {
+        let evidence = format!(
+            "traders go by counts: {denied} buys denied by them, {} of those with goods there; \
+             {judged} let pass and refused by the warehouse",
+            wrong.undersold
+        );
+        return (Finding::new(PROPERTY, Ruling::NotPromised, evidence), wrong);
     }
     let checked = first.map_or_else(
         || {
@@ -56,7 +93,7 @@ pub fn judge(stories: &Stories<'_>) -> (Finding, u64) {
         },
         Err,
     );
-    (Finding::from_check(PROPERTY, checked), undersold)
+    (Finding::from_check(PROPERTY, checked), wrong)
 }
 
 /// What is said where a trader may not know of all that is for sale.
@@ -86,7 +123,14 @@ fn is_for_want(refusal: &Refusal) -> bool {
 }
 
 /// What the traders did, in the order in which the market saw it.
-fn serial_order(events: &[Event]) -> Vec<usize> {
+fn serial_order(events: &[Event], is_of_houses: bool) -> Vec<usize> {
+    if is_of_houses {
+        // What the warehouse did as it told of it, and denials of traders at their moment.
+        let of_houses = |(_, event): &(usize, &Event)| {
+            event.node == WAREHOUSE || matches!(event.what, What::DeniedByCache { .. })
+        };
+        return events.iter().enumerate().filter(of_houses).map(|(at, _)| at).collect();
+    }
     let mut order: Vec<(Epoch, usize)> = Vec::new();
     for (at, event) in events.iter().enumerate() {
         if let What::Sold { epoch, .. }
@@ -149,6 +193,8 @@ impl<'a> Doubts<'a> {
         let mut doubts: BTreeMap<&Good, Vec<(usize, u64)>> = BTreeMap::new();
         for story in stories.requests.values() {
             let turned_down = story.refused.iter().any(|(_, refusal)| refusal.is_remembered());
+            let is_told = |(_, outcome): &(usize, &Outcome)| phase(outcome) == Phase::Fail;
+            let turned_down = turned_down || story.answered.iter().any(is_told);
             if turned_down || !story.sold.is_empty() || !story.withdrawn.is_empty() {
                 continue;
             }

@@ -1,5 +1,7 @@
 //! A small running tally of a run that goes on, for a line on a terminal.
 
+use std::collections::BTreeSet;
+
 use machine::{Epoch, NodeId};
 
 use crate::{Event, Fault, What};
@@ -26,6 +28,8 @@ pub struct Progress {
     pub trader: Option<NodeId>,
     /// The highest epoch that traded.
     pub epoch: Option<Epoch>,
+    /// The terms of trading houses that are open.
+    terms: BTreeSet<Epoch>,
     /// How many elections were won.
     pub elections: u64,
     /// How many sales the traders made.
@@ -47,6 +51,16 @@ impl Progress {
             What::Trading { epoch, .. } if self.epoch.is_none_or(|known| known < *epoch) => {
                 (self.epoch, self.trader) = (Some(*epoch), Some(epoch.node));
             }
+            What::TermBegan { epoch } => {
+                self.terms.insert(*epoch);
+                self.trader = Some(epoch.node);
+            }
+            What::TermEnded { epoch, .. } => {
+                self.terms.remove(epoch);
+                if self.trader == Some(epoch.node) {
+                    self.trader = self.terms.last().map(|term| term.node);
+                }
+            }
             What::SteppedDown { epoch, .. } if self.epoch == Some(*epoch) => self.trader = None,
             What::Fault { fault: Fault::Kill | Fault::Restart, target }
                 if self.trader == Some(*target) =>
@@ -60,6 +74,11 @@ impl Progress {
             What::Refused { .. } => self.refusals += 1,
             _ => {}
         }
+    }
+
+    /// Whether a node trades.
+    pub fn trades(&self, node: NodeId) -> bool {
+        self.trader == Some(node) || self.terms.iter().any(|term| term.node == node)
     }
 
     fn advance(&mut self, time_ns: u64) {
@@ -79,6 +98,11 @@ impl std::fmt::Display for Progress {
         let tenths = self.time_ns / (SECOND_NS / 10);
         write!(f, "{}.{} s: ", tenths / 10, tenths % 10)?;
         match (self.trader, self.epoch) {
+            _ if !self.terms.is_empty() => {
+                let traders: BTreeSet<NodeId> = self.terms.iter().map(|term| term.node).collect();
+                let names: Vec<String> = traders.iter().map(NodeId::to_string).collect();
+                write!(f, "traders {}", names.join(", "))?;
+            }
             (Some(trader), Some(epoch)) => write!(f, "trader {trader} (epoch {})", epoch.counter)?,
             _ => f.write_str("no trader")?,
         }

@@ -229,12 +229,20 @@ fn of_events(events: &[Event]) -> (Goods, MoneyFlow) {
 }
 
 fn per_second(events: &[Event], shipped: u64, seconds: f64) -> f64 {
-    let first = events.iter().find(|event| matches!(event.what, What::Trading { .. }));
+    let begins = |what: &What| matches!(what, What::Trading { .. } | What::TermBegan { .. });
+    let first = events.iter().find(|event| begins(&event.what));
     let began = first.map_or(0.0, |event| event.time_ns as f64 / 1e9);
     if seconds > began { rounded(shipped as f64 / (seconds - began)) } else { 0.0 }
 }
 
+/// What the nodes make of each other's end is no part of a run.
+fn until_the_end(events: &[Event]) -> &[Event] {
+    let end = events.iter().position(|event| event.what == What::Ending);
+    &events[..end.unwrap_or(events.len())]
+}
+
 fn elections(events: &[Event]) -> Vec<Election> {
+    let events = until_the_end(events);
     let mut messages_of: BTreeMap<Epoch, u64> = BTreeMap::new();
     for event in events {
         if let What::Followed { epoch, messages } = &event.what {

@@ -1,6 +1,9 @@
 //! Events in words: the `.txt` files of a run, one a process, in the manner of a market's log:
 //! `21.11.2024 21:27:36.399 trader 5 informed buyer 2 that no salt was available`.
 
+mod houses;
+mod names;
+
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -8,6 +11,7 @@ use machine::NodeId;
 use market::{Outcome, Receipt, Refusal, RequestId};
 
 use crate::{Cause, ElectionWord, Event, Fault, LinkFault, Operation, Resignation, Stepped, What};
+use names::Names;
 
 /// One event in one line: wall time (UTC), who did what, and the clock if the event has one.
 ///
@@ -23,20 +27,26 @@ use crate::{Cause, ElectionWord, Event, Fault, LinkFault, Operation, Resignation
 /// assert_eq!(line, "21.11.2024 21:27:36.399 the runner killed peer 5");
 /// ```
 pub fn sentence(event: &Event, origin_unix_ns: u64) -> String {
-    let mut line = format!("{} {}", wall_time(event.time_ns, origin_unix_ns), deed(event));
+    sentence_of(event, origin_unix_ns, &Names::default())
+}
+
+fn sentence_of(event: &Event, origin_unix_ns: u64, names: &Names) -> String {
+    let mut line = format!("{} {}", wall_time(event.time_ns, origin_unix_ns), deed(event, names));
     if let Some(clock) = &event.clock {
         line.push_str(&format!(" at {clock}"));
     }
     line
 }
 
-/// One text a process, by the name of the process: `directory`, `peer-1` and so on. What a request
-/// did to a clock is told with the clock's reading before it.
+/// One text a process, by the name of the process: `directory`, `peer-1` and so on; in the trading
+/// houses `warehouse`, and `trader-1` for whoever traded. What a request did to a clock is told with
+/// the clock's reading before it.
 pub fn texts(events: &[Event], origin_unix_ns: u64) -> BTreeMap<String, String> {
+    let names = Names::of_run(events);
     let mut of_node: BTreeMap<NodeId, (String, Option<&Event>)> = BTreeMap::new();
     for event in events {
         let (text, last) = of_node.entry(event.node).or_default();
-        text.push_str(&sentence(event, origin_unix_ns));
+        text.push_str(&sentence_of(event, origin_unix_ns, &names));
         let before = last.replace(event).and_then(|last| last.clock.as_ref());
         if let Some(before) = before.filter(|before| event.clock.as_ref() != Some(before))
             && event.what.is_of_a_request()
@@ -45,11 +55,7 @@ pub fn texts(events: &[Event], origin_unix_ns: u64) -> BTreeMap<String, String> 
         }
         text.push('\n');
     }
-    of_node.into_iter().map(|(node, (text, _))| (name(node).replace(' ', "-"), text)).collect()
-}
-
-fn name(node: NodeId) -> String {
-    if node == NodeId(0) { "directory".to_owned() } else { format!("peer {node}") }
+    of_node.into_iter().map(|(node, (text, _))| (names.of(node).replace(' ', "-"), text)).collect()
 }
 
 fn wall_time(time_ns: u64, origin_unix_ns: u64) -> String {
@@ -59,9 +65,9 @@ fn wall_time(time_ns: u64, origin_unix_ns: u64) -> String {
 }
 
 /// What happened to the group. The rest is [`trade`].
-fn deed(event: &Event) -> String {
+fn deed(event: &Event, names: &Names) -> String {
     let node = event.node;
-    let me = name(node);
+    let me = names.of(node);
     match &event.what {
         What::Started { incarnation, role } => format!("{me} starts life {incarnation} as {role}"),
         What::Stopped => format!("{me} stopped"),
@@ -72,21 +78,24 @@ fn deed(event: &Event) -> String {
             format!("{me} has its session again; by the books it has bought {purchases} times")
         }
         What::Left => format!("{me} has left the market"),
-        What::Fault { fault, target } => fault_words(*fault, &name(*target)),
-        What::Links(fault) => link_words(fault),
+        What::Fault { fault, target } => fault_words(*fault, &names.of(*target)),
+        What::Ending => "the runner stops all processes".to_owned(),
+        What::Links(fault) => link_words(fault, names),
         What::Joined { member, address, .. } => {
-            format!("{me} saw {} join at {address}", name(*member))
+            format!("{me} saw {} join at {address}", names.of(*member))
         }
-        What::Expired { member } => format!("{me} has not heard of {} for too long", name(*member)),
+        What::Expired { member } => {
+            format!("{me} has not heard of {} for too long", names.of(*member))
+        }
         What::Suspected { suspect, cause } => {
-            format!("{me} doubts that {} leads: {}", name(*suspect), cause_words(*cause))
+            format!("{me} doubts that {} leads: {}", names.of(*suspect), cause_words(*cause))
         }
         What::Campaigned => format!("{me} has started the election"),
         What::ElectionHeard { from, says: ElectionWord::Election } => {
-            format!("{me} received an election message from {}", name(*from))
+            format!("{me} received an election message from {}", names.of(*from))
         }
         What::ElectionHeard { from, says: ElectionWord::Ok } => {
-            format!("{me} received OK from {} and leaves the election to it", name(*from))
+            format!("{me} received OK from {} and leaves the election to it", names.of(*from))
         }
         What::TookRole { role } => format!("{me} goes on as {role}"),
         What::Elected { epoch, cause, took_ns } => format!(
@@ -98,31 +107,18 @@ fn deed(event: &Event) -> String {
         What::Followed { epoch, messages } => format!(
             "{me} recognizes {} as the new coordinator of the bazaar and is ready to trade (epoch \
              {epoch}, {messages} election messages sent)",
-            name(epoch.node)
+            names.of(epoch.node)
         ),
         What::SteppedDown { epoch, why } => {
             format!("{me} leads no more (epoch {epoch}): {}", stepped_words(*why))
         }
-        What::TermBegan { epoch } => format!("{me} began term {epoch} of trader {}", epoch.node),
-        What::TermEnded { epoch, units } => {
-            format!("{me} ended term {epoch} of trader {}: {units} units came back", epoch.node)
-        }
-        What::Lent { epoch, good, units } => {
-            format!("{me} lent {units} {good} to trader {} in term {epoch}", epoch.node)
-        }
-        What::DeniedByCache { request, good, .. } => {
-            format!(
-                "{me} informed buyer {} that no {good} was available, as far as it knew",
-                request.client.party
-            )
-        }
         What::Overflow { limit, value } => format!("{me} has reached its limit {limit} = {value}"),
-        _ => trade(event),
+        _ => houses::deed(event, &me).unwrap_or_else(|| trade(event, names)),
     }
 }
 
 /// What a trader did. The rest is [`client`].
-fn trade(event: &Event) -> String {
+fn trade(event: &Event, names: &Names) -> String {
     let node = event.node;
     match &event.what {
         What::Trading { epoch, shipped_before } => format!(
@@ -165,12 +161,12 @@ fn trade(event: &Event) -> String {
         What::SessionsExpired { sessions, .. } => {
             format!("trader {node} closed {sessions} idle sessions")
         }
-        _ => client(event),
+        _ => client(event, names),
     }
 }
 
 /// What a client did and learned.
-fn client(event: &Event) -> String {
+fn client(event: &Event, names: &Names) -> String {
     let node = event.node;
     match &event.what {
         What::Asked { request, operation, .. } => asked(*request, operation),
@@ -179,13 +175,15 @@ fn client(event: &Event) -> String {
             format!("{answer} after {}", milliseconds(*took_ns))
         }
         What::Abandoned { request, .. } => {
-            format!("{} gives request {request} up: its fate is unknown", name(node))
+            format!("{} gives request {request} up: its fate is unknown", names.of(node))
         }
         What::Switched { good, instead } => {
             format!("buyer {node} cannot have {good} and picks {instead} instead")
         }
         What::Rests { lasts_ns } => format!("buyer {node} rests for {}", milliseconds(*lasts_ns)),
-        What::Looked { good, units, .. } => format!("{} saw {units} {good} in stock", name(node)),
+        What::Looked { good, units, .. } => {
+            format!("{} saw {units} {good} in stock", names.of(node))
+        }
         What::Earned { request, good, quantity, paid, amount, total, left } => format!(
             "seller {node} has sold {quantity} {good} to buyer {} for {paid} and earned {amount} of \
              it ({total} in all), and has {left} units left",
@@ -277,18 +275,18 @@ fn fault_words(fault: Fault, target: &str) -> String {
     }
 }
 
-fn link_words(fault: &LinkFault) -> String {
-    let names = |nodes: &[NodeId]| {
-        let names: Vec<_> = nodes.iter().map(|node| name(*node)).collect();
-        names.join(", ")
+fn link_words(fault: &LinkFault, names: &Names) -> String {
+    let all = |nodes: &[NodeId]| {
+        let all: Vec<_> = nodes.iter().map(|node| names.of(*node)).collect();
+        all.join(", ")
     };
     match fault {
-        LinkFault::Cut { side } => format!("the runner cut {} off from all others", names(side)),
-        LinkFault::Mend { side } => format!("the runner let {} reach the others", names(side)),
+        LinkFault::Cut { side } => format!("the runner cut {} off from all others", all(side)),
+        LinkFault::Mend { side } => format!("the runner let {} reach the others", all(side)),
         LinkFault::Delay { at, to, by_ns } => {
-            let where_to = to.map_or_else(String::new, |to| format!(" and {}", name(to)));
+            let where_to = to.map_or_else(String::new, |to| format!(" and {}", names.of(to)));
             let by = milliseconds(*by_ns);
-            format!("the runner made messages of {}{where_to} late by {by}", name(*at))
+            format!("the runner made messages of {}{where_to} late by {by}", names.of(*at))
         }
         LinkFault::Lose { per_million } => {
             format!("the runner lets {per_million} of a million messages be lost")

@@ -27,6 +27,12 @@ pub struct Journaled {
 /// # Errors
 /// A journal is damaged, or is not one of a market.
 pub fn market(directory: &Path) -> anyhow::Result<Journaled> {
+    let place = places::warehouse(directory);
+    if place.exists() {
+        let contents = store::read(&place).context("cannot read the warehouse's journal")?;
+        let market = contents.map(|contents| of_warehouse(&contents, &place)).transpose()?;
+        return Ok(Journaled { market, in_books: false });
+    }
     let place = places::market(directory);
     let contents = store::read(&place).context("cannot read the market's journal")?;
     match contents {
@@ -57,6 +63,26 @@ pub fn market_of(contents: Contents, place: &Path) -> anyhow::Result<Option<Kern
         }
     }
     Ok(Some(kernel))
+}
+
+/// The market that stands in the warehouse's journal at `place`.
+///
+/// # Errors
+/// The journal is not a warehouse's.
+pub fn of_warehouse(contents: &Contents, place: &Path) -> anyhow::Result<Kernel> {
+    let not_ours = || format!("{} is not the journal of a warehouse", place.display());
+    let bytes = contents.snapshot.as_ref().with_context(not_ours)?;
+    let houses::Snapshot::Market(mut kernel) = wire::from_bytes(bytes).with_context(not_ours)?
+    else {
+        anyhow::bail!(not_ours());
+    };
+    for record in &contents.records {
+        match wire::from_bytes(record).with_context(not_ours)? {
+            houses::Record::Entry(entry) => _ = kernel.apply(&entry),
+            _ => anyhow::bail!(not_ours()),
+        }
+    }
+    Ok(*kernel)
 }
 
 /// The market that the peers hold: that of whoever stands furthest in the log, which has all that

@@ -18,13 +18,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use host::clock::monotonic_ns;
-use view::Verdict;
+use view::{Verdict, What};
 
 use crate::exit;
 use crate::scenario::{Handover, Scenario, ScenarioError};
 use crate::settings::buyers;
 pub use faults::Plan;
-pub use journal::{market, market_of};
+pub use journal::{market, market_of, of_warehouse};
 pub use links::Links;
 pub use outcome::{Outcome, read};
 pub use processes::Processes;
@@ -141,7 +141,7 @@ pub fn command(args: &RunArgs) -> anyhow::Result<ExitCode> {
             if scenario.journal.handover == Handover::Database {
                 talk.say(SIMULATED_JOURNAL);
             }
-            play(&scenario, &directory, &talk, Simulated::start(&scenario, &directory)?)?
+            play_simulated(&scenario, &directory, &talk)?
         }
         false => play(&scenario, &directory, &talk, Processes::start(&scenario, &directory)?)?,
     };
@@ -156,6 +156,27 @@ pub fn command(args: &RunArgs) -> anyhow::Result<ExitCode> {
         Verdict::Fail => exit::BROKEN.into(),
         Verdict::Unknown => exit::UNKNOWN.into(),
     })
+}
+
+/// Simulates a scenario's nodes and plays it with them.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn play_simulated(
+    scenario: &Scenario,
+    directory: &Path,
+    talk: &Talk,
+) -> anyhow::Result<Outcome> {
+    match scenario.is_of_houses() {
+        true => {
+            let venue = Simulated::<houses::Node>::start(scenario, directory)?;
+            play(scenario, directory, talk, venue)
+        }
+        false => {
+            let venue = Simulated::<peer::Node>::start(scenario, directory)?;
+            play(scenario, directory, talk, venue)
+        }
+    }
 }
 
 /// Plays a scenario whose nodes are started, with its faults, to its end or until Ctrl-C.
@@ -206,6 +227,8 @@ pub fn conduct<V: Venue>(
     let seconds = venue.now_ns() as f64 / 1e9;
     venue.resume_all()?;
     venue.wind_down(WIND_DOWN_LIMIT)?;
+    let over_ns = venue.now_ns();
+    venue.watch_mut().did(over_ns, What::Ending);
     let origin_unix_ns = venue.origin_unix_ns();
     let events = venue.end()?;
     outcome::finish(scenario, directory, events, seconds, origin_unix_ns)

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use groupcast::overlay::Overlay;
-use judge::{Judgement, RunFiles};
+use judge::{Houses, Judgement, RunFiles};
 use machine::NodeId;
 use market::Kernel;
 use view::lines::Tail;
@@ -17,7 +17,7 @@ use view::{Event, Facts, Summary, history};
 use super::journal::{Journaled, market};
 use crate::node::places;
 use crate::overlay;
-use crate::scenario::Scenario;
+use crate::scenario::{Cache, Scenario};
 use crate::settings::{DIRECTORY, roles};
 
 /// What came of a run.
@@ -51,7 +51,7 @@ pub(super) fn finish(
     fs::write(directory.join("topology.svg"), topology.svg())
         .context("cannot write topology.svg")?;
     let Journaled { market, in_books } = market(directory)?;
-    let run = RunFiles { events, history, market, in_books };
+    let run = RunFiles { events, history, market, in_books, houses: houses(scenario) };
     let judgement = judge::judge(&run);
     let summary = summarise(scenario, &run, &judgement, seconds);
     let text = serde_json::to_string(&summary)? + "\n";
@@ -64,6 +64,13 @@ pub(super) fn finish(
         _ => {}
     }
     Ok(Outcome { summary, events: run.events })
+}
+
+/// What a scenario of trading houses promises.
+fn houses(scenario: &Scenario) -> Option<Houses> {
+    let goes_by_counts = matches!(scenario.cache, Cache::TimeToLive | Cache::Push);
+    let traders = scenario.houses.traders;
+    scenario.is_of_houses().then_some(Houses { traders, goes_by_counts })
 }
 
 fn summarise(scenario: &Scenario, run: &RunFiles, judgement: &Judgement, seconds: f64) -> Summary {
@@ -93,11 +100,13 @@ pub fn read(directory: &Path) -> anyhow::Result<RunFiles> {
     let events = view::lines::read(open("events.jsonl")?, Tail::Whole, "an event");
     let history = history::read(open("history.jsonl")?);
     let Journaled { market, in_books } = market(directory)?;
+    let scenario = Scenario::resolve("market", Some(&directory.join("scenario.toml")), &[])?;
     Ok(RunFiles {
         events: events.with_context(|| directory.join("events.jsonl").display().to_string())?,
         history: history.with_context(|| directory.join("history.jsonl").display().to_string())?,
         market,
         in_books,
+        houses: houses(&scenario),
     })
 }
 
@@ -127,6 +136,7 @@ fn topology(scenario: &Scenario, directory: &Path, events: &[Event]) -> anyhow::
     let node = |id: NodeId| {
         let role = match (id.0 as usize).checked_sub(1).and_then(|place| roles.get(place)) {
             Some(role) => role.name(),
+            None if scenario.is_of_houses() => "warehouse",
             None => "directory",
         };
         topology::Node {

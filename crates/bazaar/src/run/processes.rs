@@ -106,8 +106,11 @@ impl Processes {
         command.args(["--origin-ns", &self.origin_ns.to_string()]);
         command.args(["--cluster", &self.cluster.to_string()]);
         command.args(["--parent", &process::id().to_string()]);
-        if node != DIRECTORY {
-            command.args(["--directory", &self.directory_address]);
+        match (node, self.directory_address.as_str()) {
+            (DIRECTORY, "") => {}
+            // The others know where it was.
+            (DIRECTORY, before) => _ = command.args(["--listen", before]),
+            (_, directory) => _ = command.args(["--directory", directory]),
         }
         let tails = self.tails.entry(node).or_default();
         let start = u32::try_from(tails.len()).context("too many starts of one node")?;

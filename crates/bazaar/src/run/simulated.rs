@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use groupcast::membership::Directory;
 use groupcast::overlay::Overlay;
-use machine::{Epoch, Incarnation, Instant, NodeId, Random};
-use peer::{Command, Node, Record, Report, Snapshot};
+use machine::{Epoch, Incarnation, Instant, Machine, NodeId, Random};
+use peer::{Command, Report};
+use serde::Serialize;
 use sim::engine::{Links, Network, Observer, World};
 use store::Journal;
 use view::{Event, Fault, What};
@@ -21,10 +21,11 @@ use view::{Event, Fault, What};
 use super::links::Links as LinkFaults;
 use super::venue::Venue;
 use super::watch::Watch;
+use crate::actor::{Actor, Part};
 use crate::node::places;
 use crate::overlay;
-use crate::scenario::{Durability, Handover, Scenario, Transport};
-use crate::settings::{self, DIRECTORY, JOINERS_MAX};
+use crate::scenario::{Durability, Scenario, Transport};
+use crate::settings::JOINERS_MAX;
 
 /// How messages travel between the processes of one machine: some tens of microseconds, and none is
 /// lost.
@@ -42,14 +43,16 @@ const COMMIT_MAX: [Duration; 2] = [Duration::from_millis(2), Duration::from_micr
 /// 21 November 2024 UTC. The present time would make two runs of one seed differ.
 const ORIGIN_UNIX_NS: u64 = 1_732_147_200_000_000_000;
 
-/// A simulated directory and peers.
-pub struct Simulated {
+/// Simulated processes: the nodes of a scenario.
+pub struct Simulated<A: Actor> {
     scenario: Scenario,
     /// Who talks to whom; all to all if none.
     overlay: Option<Overlay>,
     directory: PathBuf,
-    world: World<Node>,
+    world: World<A>,
     told: Told,
+    /// How often a node was started.
+    starts: u64,
     links: LinkFaults,
     watch: Watch,
 }
@@ -70,7 +73,7 @@ impl Told {
     }
 }
 
-impl Observer<Node> for Told {
+impl<A: Machine<Report = Report>> Observer<A> for Told {
     fn report(&mut self, _: Instant, node: NodeId, report: &Report) {
         let Report { at, clock, what } = report.clone();
         if what == What::Left {
@@ -80,7 +83,7 @@ impl Observer<Node> for Told {
     }
 }
 
-impl Simulated {
+impl<A: Actor> Simulated<A> {
     /// Writes down the scenario and starts all of its nodes.
     ///
     /// # Errors
@@ -107,6 +110,7 @@ impl Simulated {
             directory: directory.to_owned(),
             world: World::new(scenario.seed, nodes as usize, network, commit_max),
             told: Told::default(),
+            starts: 0,
             links: LinkFaults::default(),
             watch: Watch::default(),
         };
@@ -117,13 +121,14 @@ impl Simulated {
     }
 
     fn start_node(&mut self, node: NodeId) {
-        let machine = if node == DIRECTORY {
-            let directory = Directory::new(self.scenario.group.expiry, Incarnation(1));
-            Node::Directory(Box::new(directory))
-        } else {
-            let address = format!("simulated:{node}");
-            settings::peer(&self.scenario, node, address).on(self.overlay.clone())
-        };
+        self.starts += 1;
+        let machine = A::new(Part {
+            scenario: &self.scenario,
+            node,
+            address: format!("simulated:{node}"),
+            life: Incarnation(self.starts),
+            overlay: self.overlay.clone(),
+        });
         self.world.start(node, machine, &mut self.told);
     }
 
@@ -135,14 +140,9 @@ impl Simulated {
         if let Some(newest) = self.world.common().newest() {
             write_journal(&place, newest.epoch, &newest.snapshot, &newest.records)?;
         }
-        let handover = self.scenario.journal.handover;
-        if matches!(handover, Handover::Replicated | Handover::Sellers) {
-            let peers = &overlay::first_peers(&self.scenario) | &overlay::joiners(&self.scenario);
-            for node in peers {
-                let (Some(snapshot), records) = self.world.own_journal(node) else { continue };
-                let place = places::own(&self.directory, node);
-                write_journal(&place, Epoch::ZERO.next(node), snapshot, records)?;
-            }
+        for (node, place) in A::market_journals(&self.scenario, &self.directory) {
+            let (Some(snapshot), records) = self.world.own_journal(node) else { continue };
+            write_journal(&place, Epoch::ZERO.next(node), snapshot, records)?;
         }
         Ok(())
     }
@@ -151,8 +151,8 @@ impl Simulated {
 fn write_journal(
     place: &Path,
     epoch: Epoch,
-    snapshot: &Snapshot,
-    records: &[Record],
+    snapshot: &impl Serialize,
+    records: &[impl Serialize],
 ) -> anyhow::Result<()> {
     let (mut journal, _) = Journal::claim(place, epoch, store::Durability::Memory)?;
     journal.snapshot(&wire::to_bytes(snapshot)?)?;
@@ -162,7 +162,7 @@ fn write_journal(
     Ok(journal.commit()?)
 }
 
-impl Venue for Simulated {
+impl<A: Actor> Venue for Simulated<A> {
     fn now_ns(&self) -> u64 {
         self.world.now().as_nanos()
     }
@@ -219,8 +219,8 @@ impl Venue for Simulated {
             Fault::Pause => self.world.pause(target),
             Fault::Resume => self.world.resume(target),
             Fault::Restart | Fault::Join => self.start_node(target),
-            Fault::Resign => self.world.command(target, Command::Resign),
-            Fault::Leave => self.world.command(target, Command::Leave),
+            Fault::Resign => self.tell(target, Command::Resign)?,
+            Fault::Leave => self.tell(target, Command::Leave)?,
         }
         Ok(())
     }
@@ -252,7 +252,9 @@ impl Venue for Simulated {
     }
 
     fn tell(&mut self, peer: NodeId, command: Command) -> anyhow::Result<()> {
-        self.world.command(peer, command);
+        if let Some(command) = A::obeys(command) {
+            self.world.command(peer, command);
+        }
         Ok(())
     }
 

@@ -83,7 +83,7 @@ pub trait Venue: Sized {
     fn strike(&mut self, fault: Fault, target: NodeId) -> anyhow::Result<()> {
         let (is_running, is_paused) = (self.is_running(target), self.is_paused(target));
         let applies = match fault {
-            Fault::Restart | Fault::Join => !is_running && target != DIRECTORY,
+            Fault::Restart | Fault::Join => !is_running,
             Fault::Pause | Fault::Resign | Fault::Leave => is_running && !is_paused,
             Fault::Resume => is_running && is_paused,
             Fault::Kill => is_running,
@@ -112,7 +112,7 @@ pub trait Venue: Sized {
     fn have_bought_all(&self, buyers: &[NodeId]) -> bool {
         buyers.iter().all(|&node| {
             self.watch().has_bought_all(node)
-                || self.progress().trader == Some(node)
+                || self.progress().trades(node)
                 || !self.is_running(node)
         })
     }

@@ -1,6 +1,7 @@
 //! What no single key can tell: whether the keys of a scenario fit one another.
 
 mod faults;
+mod houses;
 mod overlay;
 
 use std::collections::BTreeSet;
@@ -45,6 +46,9 @@ pub(super) fn check(scenario: &Scenario, tree: &Node) -> Problems {
     checker.trading(scenario);
     checker.group(&scenario.group);
     checker.overlay(scenario);
+    if scenario.is_of_houses() {
+        checker.houses(scenario);
+    }
     checker.problems
 }
 

@@ -117,6 +117,46 @@ choices! {
         Sellers = "sellers",
     }
 
+    /// How traders of the trading houses use what they know of the warehouse's stock.
+    pub enum Cache {
+        /// Not at all: each order is the warehouse's to decide.
+        None = "none",
+        /// Counts that they ask for, used up to an age.
+        TimeToLive = "ttl",
+        /// Counts that the warehouse sends.
+        Push = "push",
+        /// Stock on loan, sold without asking.
+        Lease = "lease",
+    }
+
+    /// What a sale from a loan outlives.
+    pub enum LeaseDurability {
+        /// The loss of all traders: the warehouse has it.
+        Warehouse = "warehouse",
+        /// The loss of one trader: another one has it.
+        Buddy = "buddy",
+        /// The restart of its trader: that has it in its journal.
+        TraderLog = "trader_log",
+    }
+
+    /// Which trader a customer asks.
+    pub enum TraderChoice {
+        /// Any, for each request anew.
+        Random = "random",
+        /// The same, as long as it is there.
+        Sticky = "sticky",
+    }
+
+    /// When a trader refuses by a cached count.
+    pub enum Refuse {
+        /// Never: the warehouse decides.
+        Never = "never",
+        /// If it is too low, and fresh.
+        FreshZero = "fresh_zero",
+        /// If it is too low, however old.
+        Zero = "zero",
+    }
+
     /// What a confirmed write outlives.
     pub enum Durability {
         /// The loss of power.

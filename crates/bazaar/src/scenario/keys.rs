@@ -11,8 +11,8 @@ use market::Good;
 use market::limits::{BASIS_POINTS_ALL, QUANTITY_MAX};
 
 use super::choice::{
-    Deal, Durability, Fence, Handover, Initiator, Order, OtherRoles, OverlayForm, ReturnAs,
-    SellerChoice, Service, Transport,
+    Deal, Durability, Fence, Handover, Initiator, LeaseDurability, Order, OtherRoles, OverlayForm,
+    Refuse, ReturnAs, SellerChoice, Service, TraderChoice, Transport,
 };
 use super::setting::tables;
 use super::value::{Between, FirstTrader, Probability};
@@ -227,6 +227,42 @@ tables! {
             "a snapshot replaces at least one record, and reading more than a million takes long"
         )]
         pub snapshot_every: u32,
+    }
+
+    /// The trading houses: several traders and one warehouse that holds the stock, in place of one
+    /// trader. What they do with what they know of the stock is the key "cache" above.
+    pub struct Houses {
+        /// How many peers trade; 0 means that this is a trading post, and the rest counts for
+        /// nothing.
+        #[within(0..=32, "each trader is one peer, and one machine carries few that are busy")]
+        pub traders: u32,
+        /// Which trader a buyer or seller asks: a "random" one for each request, or the same as long
+        /// as it is there: "sticky".
+        pub choice: TraderChoice,
+        /// With the cache "lease": what a sale outlives whose buyer has heard of it: the loss of all
+        /// traders, the "warehouse" has it; that of one trader, its "buddy" has it; or its restart,
+        /// by its own journal: "trader_log".
+        pub durability: LeaseDurability,
+        /// With the caches "ttl" and "push": when a trader refuses by its count: "never"; if it is
+        /// too low, and no older than age_max: "fresh_zero"; or if it is too low: "zero".
+        pub refuse: Refuse,
+        /// How old a count is used, in "ttl" and "fresh_zero".
+        #[within(PERIOD, PERIOD_WHY)]
+        pub age_max: Duration,
+        /// With the cache "push": how often the warehouse sends its counts at most.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub push_period: Duration,
+        /// With the cache "lease": how long sales wait for others before the warehouse is told,
+        /// where no answer waits for that.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub report_every: Duration,
+        /// With the cache "lease": how long the warehouse waits for traders that do not give back
+        /// what is recalled, before it answers that it does not know.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub recall_limit: Duration,
+        /// With the cache "lease": for which time to come a trader borrows.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub horizon: Duration,
     }
 
     /// What is refused so that nothing grows without bound.

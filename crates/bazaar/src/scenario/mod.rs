@@ -41,12 +41,12 @@ mod tests;
 use std::path::Path;
 
 pub use choice::{
-    Deal, Durability, Fence, Handover, Initiator, Order, OtherRoles, OverlayForm, ReturnAs,
-    SellerChoice, Service, Transport,
+    Cache, Deal, Durability, Fence, Handover, Initiator, LeaseDurability, Order, OtherRoles,
+    OverlayForm, Refuse, ReturnAs, SellerChoice, Service, TraderChoice, Transport,
 };
 pub use duration::{DurationText, WrongDuration};
 pub use fault::{Action, Fault};
-pub use keys::{Buyer, Group, Journal, Limits, Overlay, Roles, Run, Seller, Trade, Trader};
+pub use keys::{Buyer, Group, Houses, Journal, Limits, Overlay, Roles, Run, Seller, Trade, Trader};
 pub use problem::{Problem, ScenarioError};
 pub use suggest::suggest;
 pub use tree::Place;
@@ -62,6 +62,10 @@ tables! {
         pub preset: String,
         /// Seed of all chance: the same seed gives the same draws.
         pub seed: u64,
+        /// How traders of the trading houses use what they know of the warehouse's stock: "none":
+        /// each order is the warehouse's to decide; "ttl": counts that they ask for; "push": counts
+        /// that it sends; or "lease": stock on loan, sold without asking.
+        pub cache: Cache,
         /// What goes wrong. Each is { at, do, who, for }: at a share of the run ("50%") or a time
         /// ("5s"), kill, pause, resume, restart, resign or leave: the "trader", a peer by its number
         /// or a list of such; or join: a peer above run.peers; or partition: cut them off from all
@@ -88,6 +92,9 @@ tables! {
         pub overlay: Overlay,
         /// How the market outlives its traders.
         pub journal: Journal,
+        /// The trading houses: several traders and one warehouse that holds the stock, in place of
+        /// one trader. What they do with what they know of the stock is the key "cache" above.
+        pub houses: Houses,
         /// What is refused so that nothing grows without bound.
         pub limits: Limits,
     }
@@ -153,6 +160,11 @@ impl Scenario {
             Written::Table(entries) => header.to_owned() + &text::document(&entries),
             Written::Value(_) | Written::List(_) | Written::Absent => header.to_owned(),
         }
+    }
+
+    /// Whether it is of trading houses: many traders and a warehouse.
+    pub fn is_of_houses(&self) -> bool {
+        self.houses.traders > 0
     }
 
     /// The name of every preset, and what it is, in a line.

@@ -6,10 +6,11 @@ use super::tree::{Place, Source};
 /// Holds every key; all other layers are laid over it.
 pub(super) const BASE: &str = "market";
 
-const PRESETS: [(&str, &str); 4] = [
+const PRESETS: [(&str, &str); 5] = [
     (BASE, include_str!("../../presets/market.toml")),
     ("asterix", include_str!("../../presets/asterix.toml")),
     ("trading-post", include_str!("../../presets/trading-post.toml")),
+    ("trading-houses", include_str!("../../presets/trading-houses.toml")),
     ("trading-post-udp", include_str!("../../presets/trading-post-udp.toml")),
 ];
 

@@ -45,7 +45,8 @@ fn the_preset_market_shows_every_key_with_its_comment() {
 #[test]
 fn every_preset_resolves_and_names_itself() {
     let names: Vec<_> = Scenario::presets().iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["market", "asterix", "trading-post", "trading-post-udp"]);
+    let all = ["market", "asterix", "trading-post", "trading-houses", "trading-post-udp"];
+    assert_eq!(names, all);
     for (name, about) in Scenario::presets() {
         let scenario = Scenario::resolve(name, None, &[]).unwrap();
         assert_eq!(scenario.preset, name);
@@ -98,7 +99,7 @@ fn the_last_layer_that_names_a_preset_says_which() {
     );
     assert_eq!(
         unknown("market", "\npreset = 'x'"),
-        "a.toml:2:10: preset = \"x\": there is no such preset; give market, asterix, trading-post or trading-post-udp"
+        "a.toml:2:10: preset = \"x\": there is no such preset; give market, asterix, trading-post, trading-houses or trading-post-udp"
     );
     assert_eq!(
         unknown("market", "preset = 5"),
@@ -119,6 +120,12 @@ fn wrong_scenarios_are_answered() {
                 "set" => resolve("", &sets),
                 "each" => {
                     return sets.iter().map(|set| answer(resolve("", &[*set]))).collect();
+                }
+                "houses" => {
+                    let of_houses = |set: &&str| {
+                        Scenario::resolve("trading-houses", None, &[(*set).to_owned()])
+                    };
+                    return sets.iter().map(|set| answer(of_houses(set))).collect();
                 }
                 other => return format!("there is no directive {other}\n"),
             };

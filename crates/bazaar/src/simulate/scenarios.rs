@@ -15,7 +15,7 @@ use view::{Summary, Verdict};
 
 use super::{SimArgs, no_violation, progress, threads};
 use crate::exit;
-use crate::run::{Simulated, Talk, play};
+use crate::run::{Talk, play_simulated};
 use crate::scenario::Scenario;
 
 /// What many runs contained, and those that did not pass.
@@ -90,8 +90,7 @@ fn one(scenario: &Scenario, seed: u64, folder: &Folder) -> anyhow::Result<Summar
     fs::create_dir_all(&directory)
         .with_context(|| format!("cannot make the run directory {}", directory.display()))?;
     let talk = Talk { quiet: true, terminal: false };
-    let simulated = Simulated::start(&scenario, &directory)?;
-    let outcome = play(&scenario, &directory, &talk, simulated)?;
+    let outcome = play_simulated(&scenario, &directory, &talk)?;
     fs::remove_dir_all(&directory)
         .with_context(|| format!("cannot remove the run directory {}", directory.display()))?;
     Ok(outcome.summary)

@@ -7,5 +7,6 @@ mod books;
 mod good;
 mod group;
 mod history;
+mod houses;
 mod trade;
 mod world;

@@ -200,7 +200,7 @@ impl World {
             self.happen(node, What::Stopped);
         }
         let history = history::from_events(&self.events);
-        RunFiles { events: self.events, history, market: Some(self.kernel), in_books: false }
+        RunFiles { events: self.events, history, market: Some(self.kernel), ..RunFiles::default() }
     }
 }
 

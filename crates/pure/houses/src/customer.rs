@@ -39,6 +39,10 @@ pub enum Alarm {
 pub enum Command {
     /// Ask for nothing new.
     WindDown,
+    /// Neither buy nor sell for a while.
+    StandAside,
+    /// Buy and sell again.
+    GoOn,
 }
 
 /// Where a request was sent.
@@ -60,6 +64,9 @@ pub struct Customer {
     seller: Seller,
     buying: bool,
     is_winding_down: bool,
+    is_aside: bool,
+    /// Whether its process says which life this is, and writes it down.
+    is_part: bool,
     version: u64,
     roster: Vec<TermId>,
     /// Terms of the roster that a trader says are lost.
@@ -80,6 +87,8 @@ impl Customer {
             seller: Seller::new(own.seller.clone(), own.goods.clone()),
             buying: false,
             is_winding_down: false,
+            is_aside: false,
+            is_part: false,
             version: 0,
             roster: Vec::new(),
             lost: BTreeSet::new(),
@@ -88,6 +97,11 @@ impl Customer {
             settings,
             own,
         }
+    }
+
+    /// The same as a part of a process whose life this is.
+    pub(crate) fn live(&mut self, incarnation: Incarnation) {
+        (self.incarnation, self.is_part) = (incarnation, true);
     }
 
     /// What it asked for and has no answer to.
@@ -105,11 +119,15 @@ impl Customer {
     }
 
     fn start(&mut self, cx: &mut Cx<'_>) {
-        self.incarnation = self.incarnation.next();
-        cx.snapshot(Journal::Own, Snapshot::Life(self.incarnation));
+        if !self.is_part {
+            self.incarnation = self.incarnation.next();
+            cx.snapshot(Journal::Own, Snapshot::Life(self.incarnation));
+        }
         self.client.begin(self.incarnation, cx.now);
-        let (incarnation, role) = (self.incarnation, self.own.role.name().to_owned());
-        self.tell(What::Started { incarnation, role }, cx);
+        if !self.is_part {
+            let (incarnation, role) = (self.incarnation, self.own.role.name().to_owned());
+            self.tell(What::Started { incarnation, role }, cx);
+        }
         if !self.own.seller.accrue_every.is_zero() {
             cx.set(Alarm::Accrue, self.own.seller.accrue_every);
         }
@@ -248,7 +266,7 @@ impl Customer {
     }
 
     fn buy(&mut self, cx: &mut Cx<'_>) {
-        if self.own.role.buys && !self.buying && !self.is_winding_down {
+        if self.own.role.buys && !self.buying && !self.is_winding_down && !self.is_aside {
             let command = self.buyer.wish(cx.random);
             self.buying = command.is_some();
             self.submit(command, cx);
@@ -302,12 +320,20 @@ impl Machine for Customer {
             Input::Alarm(Alarm::Think) => self.buy(cx),
             Input::Alarm(Alarm::Accrue) => {
                 cx.set(Alarm::Accrue, self.own.seller.accrue_every);
-                if self.own.role.sells {
+                if self.own.role.sells && !self.is_aside {
                     let gained = self.seller.accrue(None);
                     self.submit(gained, cx);
                 }
             }
             Input::Command(Command::WindDown) => self.is_winding_down = true,
+            Input::Command(Command::StandAside) => self.is_aside = true,
+            Input::Command(Command::GoOn) => {
+                self.is_aside = false;
+                if self.own.role.buys && !self.buying {
+                    let time = self.buyer.think(cx.random);
+                    cx.set(Alarm::Think, time);
+                }
+            }
             Input::Restore { .. }
             | Input::Replay { .. }
             | Input::Claimed(_)

@@ -6,6 +6,8 @@
 //! | [`warehouse`] | where the stock is, and the one place that decides what is not sold from a loan |
 //! | [`trader`] | takes any order; sells from its loan without asking, or goes by counts, or passes all on |
 //! | [`customer`] | buys and sells through any trader |
+//! | [`Resident`] | a peer of the village: a customer, and a trader while it holds a post |
+//! | [`Premises`] | the warehouse, which also introduces all to each other |
 //! | [`Node`] | any of these processes |
 //! | [`Settings`] | what they need to know; [`Cache`] and [`Durability`] say what is promised |
 //!
@@ -23,6 +25,8 @@
 pub mod customer;
 mod message;
 mod node;
+mod premises;
+mod resident;
 mod settings;
 pub mod trader;
 pub mod warehouse;
@@ -30,6 +34,8 @@ pub mod warehouse;
 pub use customer::Customer;
 pub use message::{Buddy, DEEDS_MAX, House, Message, Record, Snapshot};
 pub use node::{Alarm, Command, Node};
+pub use premises::Premises;
+pub use resident::{Resident, ResidentSettings};
 #[cfg(feature = "planted")]
 pub use settings::Planted;
 pub use settings::{

@@ -1,5 +1,7 @@
 //! What travels between customers, traders and the warehouse, and what stands in their journals.
 
+use groupcast::election::bully;
+use groupcast::membership;
 use machine::{Incarnation, NodeId};
 use market::{Deed, Entry, Good, Grant, Kernel, Outcome, Request, RequestId, TermId};
 use serde::{Deserialize, Serialize};
@@ -47,6 +49,10 @@ pub enum Message {
     House(House),
     /// Between a trader, its buddy and the warehouse.
     Buddy(Buddy),
+    /// Who is there, and where.
+    Membership(membership::Message),
+    /// Who is to trade.
+    Election(bully::Message),
 }
 
 /// Between a trader and the warehouse.

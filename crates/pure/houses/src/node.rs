@@ -1,10 +1,14 @@
 //! Any process of the trading houses.
 
+use groupcast::election::bully;
+use groupcast::membership;
 use machine::{Context, Holds, Input, Machine};
 use peer::Report;
 
 use crate::customer::{self, Customer};
 use crate::message::{Message, Record, Snapshot};
+use crate::premises::Premises;
+use crate::resident::Resident;
 use crate::trader::{self, Trader};
 use crate::warehouse::{self, Warehouse};
 
@@ -17,6 +21,39 @@ pub enum Node {
     Trader(Box<Trader>),
     /// Buys and sells.
     Customer(Box<Customer>),
+    /// Where the stock is, and the directory.
+    Premises(Box<Premises>),
+    /// Buys and sells, or trades.
+    Resident(Box<Resident>),
+}
+
+impl Node {
+    /// The warehouse that is here, if one is.
+    pub fn warehouse(&self) -> Option<&Warehouse> {
+        match self {
+            Self::Warehouse(warehouse) => Some(warehouse),
+            Self::Premises(premises) => Some(premises.warehouse()),
+            Self::Trader(_) | Self::Customer(_) | Self::Resident(_) => None,
+        }
+    }
+
+    /// The trader that is here, in office or not, if one is.
+    pub fn trader(&self) -> Option<&Trader> {
+        match self {
+            Self::Trader(trader) => Some(trader),
+            Self::Resident(resident) => Some(resident.trader()),
+            Self::Warehouse(_) | Self::Customer(_) | Self::Premises(_) => None,
+        }
+    }
+
+    /// The customer that is here, if one is.
+    pub fn customer(&self) -> Option<&Customer> {
+        match self {
+            Self::Customer(customer) => Some(customer),
+            Self::Resident(resident) => Some(resident.customer()),
+            Self::Warehouse(_) | Self::Trader(_) | Self::Premises(_) => None,
+        }
+    }
 }
 
 /// To a process.
@@ -39,6 +76,14 @@ pub enum Alarm {
     Trader(trader::Alarm),
     /// A customer's.
     Customer(customer::Alarm),
+    /// The directory's.
+    Directory(membership::Expire),
+    /// The next announcement is due.
+    Member(membership::Announce),
+    /// An election's.
+    Election(bully::Alarm),
+    /// Not all may come to the first election.
+    Gather,
 }
 
 /// The same input for the machine of this process, if it is for it.
@@ -76,6 +121,8 @@ impl Machine for Node {
             Self::Warehouse(warehouse) => relay!(warehouse, Warehouse, input, cx),
             Self::Trader(trader) => relay!(trader, Trader, input, cx),
             Self::Customer(customer) => relay!(customer, Customer, input, cx),
+            Self::Premises(premises) => cx.relay(&mut **premises, same_input(input)),
+            Self::Resident(resident) => cx.relay(&mut **resident, same_input(input)),
         }
     }
 
@@ -84,13 +131,40 @@ impl Machine for Node {
             Self::Warehouse(warehouse) => warehouse.check(),
             Self::Trader(trader) => trader.check(),
             Self::Customer(customer) => customer.check(),
+            Self::Premises(premises) => premises.check(),
+            Self::Resident(resident) => resident.check(),
         }
     }
 }
 
-/// The types of all three are the process's own, but for alarms.
+/// The same input for a machine whose types are the process's own.
+fn same_input<M>(input: Input<Node>) -> Input<M>
+where
+    M: Machine<
+            Message = Message,
+            Command = Command,
+            Record = Record,
+            Snapshot = Snapshot,
+            Alarm = Alarm,
+        >,
+{
+    match input {
+        Input::Restore { journal, snapshot } => Input::Restore { journal, snapshot },
+        Input::Replay { journal, record } => Input::Replay { journal, record },
+        Input::Start => Input::Start,
+        Input::Claimed(epoch) => Input::Claimed(epoch),
+        Input::Refused(epoch) => Input::Refused(epoch),
+        Input::Command(command) => Input::Command(command),
+        Input::Message { from, body } => Input::Message { from, body },
+        Input::Opened(node) => Input::Opened(node),
+        Input::Closed(node) => Input::Closed(node),
+        Input::Alarm(alarm) => Input::Alarm(alarm),
+    }
+}
+
+/// The types of all are the process's own, but for alarms of some.
 macro_rules! holds {
-    ($machine:ty, $kind:ident) => {
+    ($machine:ty, $alarm:expr) => {
         impl Holds<$machine> for Node {
             fn message(inner: Message) -> Message {
                 inner
@@ -102,11 +176,13 @@ macro_rules! holds {
                 inner
             }
             fn alarm(inner: <$machine as Machine>::Alarm) -> Alarm {
-                Alarm::$kind(inner)
+                $alarm(inner)
             }
         }
     };
 }
-holds!(Warehouse, Warehouse);
-holds!(Trader, Trader);
-holds!(Customer, Customer);
+holds!(Warehouse, Alarm::Warehouse);
+holds!(Trader, Alarm::Trader);
+holds!(Customer, Alarm::Customer);
+holds!(Premises, std::convert::identity);
+holds!(Resident, std::convert::identity);

@@ -123,6 +123,8 @@ pub struct Settings {
     pub durability: Durability,
     /// The times that all go by.
     pub times: Times,
+    /// Whether traders report each answer that they give.
+    pub tells_answers: bool,
     /// A bug to be found.
     #[cfg(feature = "planted")]
     pub planted: Option<Planted>,

@@ -120,6 +120,7 @@ impl Retried {
                 recall_limit: never,
                 horizon: never,
             },
+            tells_answers: false,
             #[cfg(feature = "planted")]
             planted: self.planted,
         }

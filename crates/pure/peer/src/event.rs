@@ -73,6 +73,9 @@ pub enum What {
     /// The runner did this to links.
     Links(LinkFault),
 
+    /// The runner stops all nodes: the run is over.
+    Ending,
+
     /// A node became a member of the group, as the reporting node sees it.
     Joined {
         /// Who.
@@ -335,6 +338,17 @@ pub enum What {
         good: Good,
     },
 
+    /// A trader told a customer what came of its request.
+    Told {
+        /// The request.
+        request: RequestId,
+        /// What it was about, as far as the trader knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        good: Option<Good>,
+        /// What came of it.
+        outcome: Outcome,
+    },
+
     /// A limit bit.
     Overflow {
         /// Which.
@@ -356,6 +370,7 @@ impl What {
                 | Self::Withdrawn { .. }
                 | Self::Asked { .. }
                 | Self::Answered { .. }
+                | Self::Told { .. }
                 | Self::Abandoned { .. }
                 | Self::Looked { .. }
                 | Self::Switched { .. }

@@ -83,10 +83,7 @@ impl HousesWorld {
     }
 
     pub(super) fn trader(&self, node: NodeId) -> Option<&Trader> {
-        match self.world.machine(node)? {
-            Node::Trader(trader) => Some(trader),
-            Node::Warehouse(_) | Node::Customer(_) => None,
-        }
+        self.world.machine(node)?.trader()
     }
 
     /// Whether each sale that was confirmed is known to somebody else when this node ends.

@@ -101,6 +101,7 @@ impl HousesWorld {
             cache: self.swarm.cache,
             durability: self.swarm.durability,
             times: self.swarm.times,
+            tells_answers: false,
             #[cfg(feature = "planted")]
             planted: self.planted,
         };
@@ -203,10 +204,7 @@ impl HousesWorld {
     }
 
     fn warehouse(&self) -> Option<&Warehouse> {
-        match self.world.machine(WAREHOUSE)? {
-            Node::Warehouse(warehouse) => Some(warehouse),
-            Node::Trader(_) | Node::Customer(_) => None,
-        }
+        self.world.machine(WAREHOUSE)?.warehouse()
     }
 
     /// Everybody is served, nobody asks for more, all terms end, and the books are compared.

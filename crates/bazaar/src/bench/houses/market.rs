@@ -10,9 +10,8 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use host::children::Children;
 use host::clock::monotonic_ns;
-use houses::{Record, Snapshot};
 use machine::NodeId;
-use market::{Kernel, TermId};
+use market::TermId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -178,16 +177,7 @@ impl Houses<'_> {
 /// Compares what the customers were told with what stands in the warehouse's journal.
 fn compare(told: &[CustomersTold], bought: u64, journal: &Path) -> anyhow::Result<()> {
     let contents = store::read(journal)?.context("the warehouse wrote nothing")?;
-    let snapshot = contents.snapshot.context("the warehouse's journal has no beginning")?;
-    let Snapshot::Market(mut kernel) = wire::from_bytes(&snapshot)? else {
-        bail!("{} is not the journal of a warehouse", journal.display());
-    };
-    for record in &contents.records {
-        if let Record::Entry(entry) = wire::from_bytes(record)? {
-            kernel.apply(&entry);
-        }
-    }
-    let kernel: Kernel = *kernel;
+    let kernel = crate::run::of_warehouse(&contents, journal)?;
     kernel.audit().map_err(anyhow::Error::msg)?;
     let totals = kernel.totals();
     let paid: u64 = told.iter().map(|told| told.paid).sum();

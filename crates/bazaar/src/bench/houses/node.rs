@@ -129,6 +129,7 @@ fn machine(task: &NodeTask) -> anyhow::Result<Node> {
             recall_limit: millis(1_000),
             horizon: millis(1_000),
         },
+        tells_answers: false,
         #[cfg(feature = "planted")]
         planted: None,
     };

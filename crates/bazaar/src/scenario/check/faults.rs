@@ -97,6 +97,8 @@ impl Checker<'_> {
                 Action::Join => self.joiner(&who, node, &scenario.run),
                 // The directory: who starts it again would find it elsewhere.
                 Action::Kill if node == DIRECTORY && fault.lasts.is_none() => {}
+                // The warehouse is where it was when it is started again.
+                Action::Kill | Action::Restart if node == DIRECTORY && scenario.is_of_houses() => {}
                 Action::Pause if node == DIRECTORY => {}
                 _ if overlay::joiners(scenario).contains(&node) => {}
                 _ => self.node(&who, node, &scenario.run),

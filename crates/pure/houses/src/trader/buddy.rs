@@ -37,6 +37,11 @@ impl Held {
         self.terms.remove(&term);
     }
 
+    /// Whether nothing is held for anybody.
+    pub fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+
     /// Whether there is anything to be held of this term.
     pub fn holds(&self, term: TermId) -> bool {
         self.terms.contains_key(&term)

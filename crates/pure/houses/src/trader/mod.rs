@@ -24,8 +24,8 @@ mod terms;
 use std::collections::BTreeMap;
 
 use machine::{Context, Incarnation, Input, Instant, Machine, NodeId};
-use market::{ClientId, Outcome, RequestId, TermId};
-use peer::Report;
+use market::{ClientId, Good, Outcome, RequestId, TermId};
+use peer::{Report, What};
 
 use crate::message::{House, Message, Record, Snapshot};
 use crate::settings::{Cache, Settings};
@@ -55,6 +55,8 @@ pub enum Alarm {
 pub enum Command {
     /// Give back what is on loan and begin no other term.
     Retire,
+    /// Take the office up, or up again.
+    Trade,
 }
 
 /// A trader.
@@ -71,7 +73,7 @@ pub struct Trader {
     /// It has asked for a term and does not know of it yet.
     is_enlisting: bool,
     /// Who asked for what was passed on.
-    forwarded: BTreeMap<RequestId, NodeId>,
+    forwarded: BTreeMap<RequestId, (NodeId, Option<Good>)>,
     /// What became of requests that may come again, where it denies some by itself.
     fates: BTreeMap<ClientId, Fates>,
     /// What it holds for others.
@@ -109,6 +111,18 @@ impl Trader {
         }
     }
 
+    /// The same, out of office until it is told to trade.
+    #[must_use]
+    pub fn out_of_office(mut self) -> Self {
+        self.is_retiring = true;
+        self
+    }
+
+    /// Which life of its process this is, once it has begun.
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
     /// Its term, if it has one.
     pub fn term(&self) -> Option<TermId> {
         self.open.as_ref().map(|open| open.term)
@@ -135,8 +149,30 @@ impl Trader {
         cx.send(self.settings.warehouse, Message::House(body));
     }
 
-    fn answer(&mut self, to: NodeId, id: RequestId, outcome: Outcome, cx: &mut Cx<'_>) {
+    fn answer(
+        &mut self,
+        to: NodeId,
+        id: RequestId,
+        good: Option<Good>,
+        outcome: Outcome,
+        cx: &mut Cx<'_>,
+    ) {
+        self.tell_answer(id, good, &outcome, cx);
         cx.send(to, Message::Answer { id, outcome, is_by_cache: false });
+    }
+
+    /// Tells what a customer is told, where anybody wants to know.
+    fn tell_answer(
+        &self,
+        request: RequestId,
+        good: Option<Good>,
+        outcome: &Outcome,
+        cx: &mut Cx<'_>,
+    ) {
+        if self.settings.tells_answers {
+            let what = What::Told { request, good, outcome: outcome.clone() };
+            cx.report(Report { at: cx.now, clock: None, what });
+        }
     }
 
     fn start(&mut self, cx: &mut Cx<'_>) {
@@ -185,8 +221,8 @@ impl Trader {
                 self.enlisted(term, cx);
             }
             House::Decided { id, outcome } => {
-                if let Some(customer) = self.forwarded.remove(&id) {
-                    self.answer(customer, id, outcome, cx);
+                if let Some((customer, good)) = self.forwarded.remove(&id) {
+                    self.answer(customer, id, good, outcome, cx);
                 }
             }
             House::Granted { term, grant } if is_mine(term) => self.granted(&grant, cx),
@@ -204,9 +240,17 @@ impl Trader {
         }
     }
 
+    /// Whether nobody counts on it: it is out of office, and holds nothing for others.
+    fn is_idle(&self) -> bool {
+        self.is_retiring && self.open.is_none() && self.logged.is_none() && self.held.is_empty()
+    }
+
     fn beat(&mut self, cx: &mut Cx<'_>) {
         let (period, limit) = (self.settings.times.beat_period, self.settings.times.beat_limit);
         cx.set(Alarm::Beat, period);
+        if self.is_idle() {
+            return;
+        }
         let others: Vec<NodeId> = self.heard.keys().copied().collect();
         cx.send_urgent(others, Message::Beat);
         let silent = self.heard.iter().filter(|(_, heard)| cx.now.since(**heard) >= limit);
@@ -257,6 +301,10 @@ impl Machine for Trader {
             Input::Command(Command::Retire) => {
                 self.is_retiring = true;
                 self.finish(cx);
+            }
+            Input::Command(Command::Trade) => {
+                self.is_retiring = false;
+                self.enlist(cx);
             }
             Input::Opened(_) | Input::Claimed(_) | Input::Refused(_) => {}
         }

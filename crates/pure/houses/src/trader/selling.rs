@@ -25,6 +25,7 @@ impl Trader {
                     Fate::Late => return,
                     Fate::Denied(outcome) => {
                         let id = request.id;
+                        self.tell_answer(id, Some(order.good.clone()), &outcome, cx);
                         cx.send(customer, Message::Answer { id, outcome, is_by_cache: true });
                         return;
                     }
@@ -61,7 +62,11 @@ impl Trader {
             // From now on it is the warehouse's to decide.
             _ = open.stall.shut(request.id);
         }
-        self.forwarded.insert(request.id, customer);
+        let good = match &request.command {
+            Command::Buy(order) if self.settings.tells_answers => Some(order.good.clone()),
+            _ => None,
+        };
+        self.forwarded.insert(request.id, (customer, good));
         self.house(House::Forward { request, home, by }, cx);
     }
 
@@ -73,13 +78,13 @@ impl Trader {
         match open.stall.sell(request, cx.now.as_millis(), draw) {
             Tried::Ask => false,
             Tried::Refused(refusal) => {
-                self.answer(customer, id, Outcome::Refused(refusal), cx);
+                self.answer(customer, id, None, Outcome::Refused(refusal), cx);
                 true
             }
             Tried::SoldBefore(receipt) => {
                 // What waits to be confirmed is answered then.
                 if !open.deeds.is_unconfirmed(id) {
-                    self.answer(customer, id, Outcome::Bought(receipt), cx);
+                    self.answer(customer, id, None, Outcome::Bought(receipt), cx);
                 }
                 true
             }
@@ -95,6 +100,7 @@ impl Trader {
         if self.is_logging() {
             self.did(deed, cx);
             let Waiting { customer, id, outcome } = waiting;
+            self.tell_answer(id, None, &outcome, cx);
             let answer = Message::Answer { id, outcome, is_by_cache: false };
             cx.send_after(After::Own, Destination::One(customer), answer);
             self.report_soon(cx);
@@ -126,7 +132,7 @@ impl Trader {
     /// These answers may leave.
     pub(super) fn confirm(&mut self, confirmed: Vec<Waiting>, cx: &mut Cx<'_>) {
         for Waiting { customer, id, outcome } in confirmed {
-            self.answer(customer, id, outcome, cx);
+            self.answer(customer, id, None, outcome, cx);
         }
     }
 

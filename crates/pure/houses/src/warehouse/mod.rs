@@ -197,7 +197,9 @@ impl Warehouse {
             | Message::Beat
             | Message::Ask { .. }
             | Message::Answer { .. }
-            | Message::Roster { .. } => {}
+            | Message::Roster { .. }
+            | Message::Membership(_)
+            | Message::Election(_) => {}
         }
     }
 

@@ -1,0 +1,95 @@
+//! What runs in each process of a scenario: a peer or the directory of a trading post, or a resident
+//! or the warehouse of trading houses. Both hosts, of processes and simulated, run an [`Actor`].
+
+use std::path::PathBuf;
+
+use groupcast::membership::Directory;
+use groupcast::overlay::Overlay;
+use machine::{Incarnation, Machine, NodeId};
+use peer::{Command, Report};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::node::places;
+use crate::overlay;
+use crate::scenario::{Handover, Scenario};
+use crate::settings::{self, DIRECTORY};
+
+/// What a process is told of itself.
+#[derive(Debug)]
+pub struct Part<'a> {
+    /// The scenario.
+    pub scenario: &'a Scenario,
+    /// Which node it is.
+    pub node: NodeId,
+    /// Where it listens.
+    pub address: String,
+    /// Which start of it this is, as far as it does not know by itself: rises from start to start.
+    pub life: Incarnation,
+    /// Who talks to whom; all to all if none.
+    pub overlay: Option<Overlay>,
+}
+
+/// A machine that takes part in a run.
+pub trait Actor:
+    Machine<
+        Report = Report,
+        Message: Serialize + DeserializeOwned,
+        Record: Serialize + DeserializeOwned,
+        Snapshot: Serialize + DeserializeOwned,
+    >
+{
+    /// The machine of a node.
+    fn new(part: Part<'_>) -> Self;
+
+    /// What the runner's word tells it to do; nothing that it could do if none.
+    fn obeys(command: Command) -> Option<Self::Command>;
+
+    /// Whose own journals hold the market, or a part of it, and where they stand in the run's
+    /// directory.
+    fn market_journals(scenario: &Scenario, run: &std::path::Path) -> Vec<(NodeId, PathBuf)>;
+}
+
+impl Actor for peer::Node {
+    fn new(part: Part<'_>) -> Self {
+        let Part { scenario, node, address, life, overlay } = part;
+        match node {
+            DIRECTORY => Self::Directory(Box::new(Directory::new(scenario.group.expiry, life))),
+            _ => settings::peer(scenario, node, address).on(overlay),
+        }
+    }
+
+    fn obeys(command: Command) -> Option<Command> {
+        Some(command)
+    }
+
+    fn market_journals(scenario: &Scenario, run: &std::path::Path) -> Vec<(NodeId, PathBuf)> {
+        match scenario.journal.handover {
+            Handover::File | Handover::Database => Vec::new(),
+            Handover::Replicated | Handover::Sellers => {
+                let peers = &overlay::first_peers(scenario) | &overlay::joiners(scenario);
+                peers.into_iter().map(|node| (node, places::own(run, node))).collect()
+            }
+        }
+    }
+}
+
+impl Actor for houses::Node {
+    fn new(part: Part<'_>) -> Self {
+        let Part { scenario, node, address, life, .. } = part;
+        crate::houses::node(scenario, node, address, life)
+    }
+
+    fn obeys(command: Command) -> Option<houses::Command> {
+        match command {
+            Command::WindDown => {
+                Some(houses::Command::Customer(houses::customer::Command::WindDown))
+            }
+            Command::Resign | Command::Leave => None,
+        }
+    }
+
+    fn market_journals(_: &Scenario, run: &std::path::Path) -> Vec<(NodeId, PathBuf)> {
+        vec![(DIRECTORY, places::warehouse(run))]
+    }
+}

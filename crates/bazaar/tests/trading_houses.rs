@@ -1,0 +1,149 @@
+//! The trading houses (seed 004) as isolated processes: every cache, and what is done to traders and
+//! to the warehouse.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use machine::NodeId;
+use view::{Event, Fault, Summary, What};
+
+struct Run {
+    summary: Summary,
+    events: Vec<Event>,
+    folder: tempfile::TempDir,
+}
+
+/// Runs the preset, which must pass, be judged the same from its files, and leave nobody waiting.
+fn run(sets: &[&str]) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bazaar"));
+    command.args(["run", "--json", "--quiet", "--preset=trading-houses", "--duration=4s", "--out"]);
+    command.arg(folder.path()).arg("--set=group.heartbeat_limit='300ms'");
+    command.args(sets.iter().map(|set| format!("--set={set}")));
+    let output = command.output().unwrap();
+    let (text, errors) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{sets:?}: {text}{errors}");
+    let summary: Summary = serde_json::from_str(&text).unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_bazaar"));
+    let checked = check.arg("check").arg(folder.path()).output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+    assert_eq!(summary.buys.unanswered, 0, "{sets:?}");
+    assert!(summary.buys.sold > 0, "{sets:?}");
+    let events = fs::read_to_string(folder.path().join("events.jsonl")).unwrap();
+    let events = events.lines().map(|line| serde_json::from_str::<Event>(line).unwrap());
+    // What traders make of each other's end is of no interest.
+    let events = events.take_while(|event| event.what != What::Ending).collect();
+    Run { summary, events, folder }
+}
+
+impl Run {
+    fn at(&self, what: &str, wanted: impl Fn(&Event) -> bool) -> usize {
+        let at = self.events.iter().position(wanted);
+        at.unwrap_or_else(|| panic!("there is no {what}"))
+    }
+
+    fn fault(&self, wanted: Fault) -> (usize, NodeId) {
+        let at = self.at(
+            "fault",
+            |event| matches!(event.what, What::Fault { fault, .. } if fault == wanted),
+        );
+        match self.events[at].what {
+            What::Fault { target, .. } => (at, target),
+            _ => unreachable!(),
+        }
+    }
+
+    /// Buyers that are told of a sale behind this event.
+    fn served_after(&self, at: usize) -> BTreeSet<NodeId> {
+        let bought = |event: &&Event| {
+            let What::Answered { outcome, .. } = &event.what else { return false };
+            matches!(outcome, market::Outcome::Bought(_))
+        };
+        self.events[at..].iter().filter(bought).map(|event| event.node).collect()
+    }
+
+    fn terms_begun(&self, after: usize) -> Vec<NodeId> {
+        let begun = self.events[after..].iter().filter_map(|event| match event.what {
+            What::TermBegan { epoch } => Some(epoch.node),
+            _ => None,
+        });
+        begun.collect()
+    }
+}
+
+#[test]
+fn without_a_cache_and_with_leases_nothing_is_over_sold_and_nothing_denied_that_is_there() {
+    for cache in ["none", "lease"] {
+        for durability in ["warehouse", "buddy", "trader_log"] {
+            if (cache, durability) != ("none", "buddy") {
+                let (cache, durability) =
+                    (format!("cache={cache}"), format!("houses.durability={durability}"));
+                let Run { summary, .. } = run(&[&cache, &durability, "fault=[]"]);
+                let goods = summary.goods;
+                assert_eq!((goods.oversold, goods.undersold), (0, 0), "{cache} {durability}");
+            }
+        }
+    }
+}
+
+/// Few goods and many buyers: the counts are wrong again and again, and the run says how often.
+#[test]
+fn counts_over_sell_and_under_sell_and_the_run_says_how_often() {
+    let scarce = ["fault=[]", "seller.accrue_goods=20", "seller.stock={min=20,max=40}"];
+    let mut sets = scarce.to_vec();
+    sets.extend(["cache=push", "houses.push_period='100ms'"]);
+    let pushed = run(&sets);
+    assert!(pushed.summary.goods.oversold > 0, "no count was too high");
+    let denied =
+        pushed.events.iter().filter(|event| matches!(event.what, What::DeniedByCache { .. }));
+    assert!(denied.count() as u64 >= pushed.summary.goods.undersold);
+    let mut sets = scarce.to_vec();
+    sets.extend(["cache=ttl", "houses.age_max='300ms'"]);
+    assert!(run(&sets).summary.goods.undersold > 0, "no count was too low");
+    let mut sets = scarce.to_vec();
+    sets.extend(["cache=ttl", "houses.refuse=never"]);
+    assert_eq!(run(&sets).summary.goods.undersold, 0, "a trader denied by itself");
+}
+
+#[test]
+fn a_trader_that_dies_is_replaced_and_its_buyers_are_served_by_others() {
+    let run = run(&["fault=[{at='40%',do='kill',who='trader'}]"]);
+    let (killed_at, killed) = run.fault(Fault::Kill);
+    let begun = run.terms_begun(killed_at);
+    assert_eq!(begun.len(), 1, "its post, and no other, is another one's: {begun:?}");
+    assert_ne!(begun[0], killed);
+    assert!(run.served_after(killed_at).len() >= 3);
+    let trader = fs::read_to_string(run.folder.path().join(format!("trader-{}.txt", begun[0])));
+    assert!(trader.unwrap().contains("informed buyer"), "the new trader's log");
+    let warehouse = fs::read_to_string(run.folder.path().join("warehouse.txt")).unwrap();
+    assert!(warehouse.contains(&format!("ended term 1.{killed} of trader {killed}")), "its log");
+}
+
+#[test]
+fn a_trader_that_hangs_or_is_cut_off_is_fenced_and_comes_back() {
+    for what in ["pause", "partition"] {
+        let run = run(&[&format!("fault=[{{at='30%',do='{what}',who='trader',for='30%'}}]")]);
+        let at = match what {
+            "pause" => run.fault(Fault::Pause).0,
+            _ => run.at("cut", |event| matches!(event.what, What::Links(_))),
+        };
+        assert!(!run.terms_begun(at).is_empty(), "{what}: nobody took its place");
+        let ended =
+            run.events[at..].iter().any(|event| matches!(event.what, What::TermEnded { .. }));
+        assert!(ended, "{what}: its term went on");
+    }
+}
+
+#[test]
+fn the_warehouse_dies_and_comes_back_with_its_journal() {
+    for cache in ["none", "lease"] {
+        let cache = format!("cache={cache}");
+        let run = run(&[&cache, "fault=[{at='40%',do='kill',who=0,for='10%'}]"]);
+        let (back_at, _) = run.fault(Fault::Restart);
+        assert!(run.served_after(back_at).len() >= 3, "{cache}: nobody was served afterwards");
+    }
+}
