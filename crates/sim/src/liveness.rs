@@ -36,7 +36,11 @@ pub(crate) fn phase(market: &mut MarketWorld) {
     // The last writes reach the disk, and an election that was under way ends.
     let quiet = market.world.now() + QUIET;
     until(market, quiet, |_| false);
-    until(market, quiet + DONE_WITHIN, |market| market.trader().is_some());
+    // A session may have ended just now: the trader's market is ahead of the journal until that is
+    // written down.
+    until(market, quiet + DONE_WITHIN, |market| {
+        market.trader().is_some_and(|trader| market.world.has_writes_done(trader))
+    });
     let now = market.world.now();
     let peers: Vec<_> = market.peers().map(|(node, peer)| (node, peer.clone())).collect();
     for (node, peer) in peers {

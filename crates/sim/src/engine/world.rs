@@ -183,6 +183,12 @@ impl<M: Machine> World<M> {
         slot.durable >= slot.appended_own
     }
 
+    /// Whether all that a node wrote anywhere is durable.
+    pub fn has_writes_done(&self, node: NodeId) -> bool {
+        let slot = &self.slots[node.0 as usize];
+        slot.durable >= slot.appended
+    }
+
     /// Whether a node was ever up.
     pub fn has_started(&self, node: NodeId) -> bool {
         self.slots[node.0 as usize].life > 0
