@@ -78,7 +78,12 @@ impl Progress {
 
     /// Whether a node trades.
     pub fn trades(&self, node: NodeId) -> bool {
-        self.trader == Some(node) || self.terms.iter().any(|term| term.node == node)
+        self.trader == Some(node) || self.houses().contains(&node)
+    }
+
+    /// Who has an open term, in trading houses.
+    pub fn houses(&self) -> BTreeSet<NodeId> {
+        self.terms.iter().map(|term| term.node).collect()
     }
 
     fn advance(&mut self, time_ns: u64) {
@@ -99,8 +104,7 @@ impl std::fmt::Display for Progress {
         write!(f, "{}.{} s: ", tenths / 10, tenths % 10)?;
         match (self.trader, self.epoch) {
             _ if !self.terms.is_empty() => {
-                let traders: BTreeSet<NodeId> = self.terms.iter().map(|term| term.node).collect();
-                let names: Vec<String> = traders.iter().map(NodeId::to_string).collect();
+                let names: Vec<String> = self.houses().iter().map(NodeId::to_string).collect();
                 write!(f, "traders {}", names.join(", "))?;
             }
             (Some(trader), Some(epoch)) => write!(f, "trader {trader} (epoch {})", epoch.counter)?,

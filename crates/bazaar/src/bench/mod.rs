@@ -35,6 +35,16 @@ pub enum BenchVerb {
     Sales(sales::SalesArgs),
     /// What a warehouse ships a second through several traders, whatever they know of its stock
     Houses(houses::HousesArgs),
+    /// The gap until a trader's buyers buy again, after it was killed
+    HouseFailover(houses::HouseFailoverArgs),
+    /// Few units and many buyers, nine of ten of them at one trader
+    FlashSale(houses::FlashSaleArgs),
+    /// Buyers of one trader; `bench flash-sale` starts these
+    #[command(hide = true)]
+    FlashBuyers {
+        /// What they are told, in JSON
+        task: String,
+    },
     /// An experiment of one of the papers
     #[command(flatten)]
     Experiment(experiments::ExperimentVerb),
@@ -113,6 +123,12 @@ pub fn command(verb: &BenchVerb) -> anyhow::Result<ExitCode> {
         BenchVerb::Multicast(args) => multicast::command(args),
         BenchVerb::Sales(args) => sales::command(args),
         BenchVerb::Houses(args) => houses::command(args),
+        BenchVerb::FlashSale(args) => houses::flash_sale(args),
+        BenchVerb::FlashBuyers { task } => {
+            houses::run_flash_buyers(task)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        BenchVerb::HouseFailover(args) => houses::failover(args),
         BenchVerb::House { task } => {
             houses::run_node(task)?;
             Ok(ExitCode::SUCCESS)

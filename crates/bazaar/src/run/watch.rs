@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use machine::{Epoch, NodeId};
-use market::RequestId;
+use market::{Party, RequestId};
 use view::{Event, Progress, What};
 
 use crate::settings::DIRECTORY;
@@ -20,6 +20,8 @@ pub struct Watch {
     left: BTreeSet<NodeId>,
     /// Who said that it has made all of its purchases.
     done: BTreeSet<NodeId>,
+    /// Of trading houses: whose answer each customer had last.
+    answered_by: BTreeMap<Party, NodeId>,
     deeds: Vec<Event>,
 }
 
@@ -40,6 +42,9 @@ impl Watch {
             What::Started { .. } => {
                 under_way.clear();
                 self.left.remove(&node);
+            }
+            What::Told { request, .. } => {
+                self.answered_by.insert(request.client.party, node);
             }
             What::BoughtAll { .. } => {
                 self.done.insert(node);
@@ -74,6 +79,11 @@ impl Watch {
     /// How many peers follow the leader of this epoch, itself included.
     pub fn followers(&self, epoch: Epoch) -> usize {
         self.follows.values().filter(|&&followed| followed == epoch).count()
+    }
+
+    /// How many customers had their last answer from this trader of trading houses.
+    pub fn customers_of(&self, trader: NodeId) -> usize {
+        self.answered_by.values().filter(|by| **by == trader).count()
     }
 
     /// Whether a node said that it leaves.

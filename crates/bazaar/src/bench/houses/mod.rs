@@ -7,6 +7,8 @@
 //! what the customers were told.
 
 mod customers;
+mod failover;
+mod flash;
 mod market;
 mod node;
 
@@ -17,6 +19,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Scratch, median};
 pub(super) use customers::run as run_customers;
+pub use failover::HouseFailoverArgs;
+pub(super) use failover::command as failover;
+pub use flash::FlashSaleArgs;
+pub(super) use flash::{command as flash_sale, run as run_flash_buyers};
 pub(super) use node::run as run_node;
 
 /// What `bazaar bench houses` is told.

@@ -24,6 +24,8 @@ pub(super) const WAREHOUSE: NodeId = NodeId(1);
 /// The rules of its market.
 pub(super) const RULES: Rules =
     Rules { commission_basis_points: 1_000, choice: SellerChoice::Oldest };
+/// What a trader says when it has its term.
+pub(super) const READY: &str = "ready";
 /// The first customer's id: above all others', since whoever has the higher id dials.
 pub(super) const FIRST_CUSTOMER: u32 = 1000;
 
@@ -74,7 +76,7 @@ pub(in crate::bench) fn run(task: &str) -> anyhow::Result<()> {
     })?;
     println!("{}", node.address());
     io::stdout().flush()?;
-    let mut house = House { late: Some(late(&task)), is_retiring: false };
+    let mut house = House { late: Some(late(&task)), is_ready: false, is_retiring: false };
     let counts = node.run(machine(&task)?, &mut house)?;
     println!("{}", serde_json::to_string(&NodeTold { received: counts.received })?);
     Ok(())
@@ -146,6 +148,9 @@ fn machine(task: &NodeTask) -> anyhow::Result<Node> {
 struct House {
     /// What is to be made of its links when it has begun.
     late: Option<Impairment>,
+    /// Whether it has said that it trades: what customers ask for before may be lost, and these ask
+    /// once.
+    is_ready: bool,
     is_retiring: bool,
 }
 
@@ -173,7 +178,12 @@ impl Application for House {
         if let Some(late) = self.late.take() {
             control.impair(late);
         }
-        let has_ended = matches!(machine, Node::Trader(trader) if trader.term().is_none());
+        let trader = machine.trader();
+        if !self.is_ready && trader.is_some_and(|trader| trader.term().is_some()) {
+            self.is_ready = true;
+            println!("{READY}");
+        }
+        let has_ended = trader.is_some_and(|trader| trader.term().is_none());
         if self.is_retiring && has_ended {
             control.stop();
         }
