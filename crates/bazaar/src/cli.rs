@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::audit::AuditArgs;
 use crate::bench::BenchVerb;
 use crate::check::CheckArgs;
 use crate::exit;
@@ -34,6 +35,8 @@ enum Verb {
     Sim(SimArgs),
     /// Judges a run directory, or a bare history, from the files alone
     Check(CheckArgs),
+    /// Do the books add up? Reads the journal of a run, which may be going on
+    Audit(AuditArgs),
     /// Plays with a group of processes: multicast, delay, leave, stop, info
     Group(GroupArgs),
     /// Takes figures, each beside what the machine could do at best
@@ -65,6 +68,7 @@ pub fn main() -> ExitCode {
     let result = match &verb {
         Verb::Run(args) => crate::run::command(args),
         Verb::Sim(args) => crate::simulate::command(args),
+        Verb::Audit(args) => crate::audit::command(args),
         Verb::Check(args) => crate::check::command(args),
         Verb::Bench(verb) => crate::bench::command(verb),
         Verb::Config(verb) => config(verb),

@@ -1,6 +1,7 @@
 //! The program `bazaar`: arguments, configuration, exit codes, and the wiring of all rooms.
 
 pub mod actor;
+pub mod audit;
 pub mod bench;
 pub mod check;
 pub mod cli;

@@ -31,6 +31,11 @@ fn run(sets: &[&str]) -> Run {
     let mut check = Command::new(env!("CARGO_BIN_EXE_bazaar"));
     let checked = check.arg("check").arg(folder.path()).output().unwrap();
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+    let mut audit = Command::new(env!("CARGO_BIN_EXE_bazaar"));
+    let audited = audit.args(["audit", "--json"]).arg(folder.path()).output().unwrap();
+    assert!(audited.status.success(), "{}", String::from_utf8_lossy(&audited.stdout));
+    let audited: serde_json::Value = serde_json::from_slice(&audited.stdout).unwrap();
+    assert_eq!(audited["paid"], summary.money.paid, "{audited}");
     assert_eq!(summary.buys.unanswered, 0, "{sets:?}");
     assert!(summary.buys.sold > 0, "{sets:?}");
     let events = fs::read_to_string(folder.path().join("events.jsonl")).unwrap();
@@ -146,4 +151,31 @@ fn the_warehouse_dies_and_comes_back_with_its_journal() {
         let (back_at, _) = run.fault(Fault::Restart);
         assert!(run.served_after(back_at).len() >= 3, "{cache}: nobody was served afterwards");
     }
+}
+
+/// Nothing is asked of the processes: the journal alone tells, at any moment.
+#[test]
+fn the_books_of_running_houses_add_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bazaar"));
+    command.args(["run", "--json", "--quiet", "--preset=trading-houses", "--duration=6s", "--out"]);
+    let mut run = command.arg(&out).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut audits = 0;
+    while run.try_wait().unwrap().is_none() {
+        if !out.join("journals/warehouse").exists() {
+            continue;
+        }
+        let mut audit = Command::new(env!("CARGO_BIN_EXE_bazaar"));
+        let audited = audit.args(["audit", "--json"]).arg(&out).output().unwrap();
+        // Before the first write there are no books.
+        if audited.status.code() == Some(2) {
+            continue;
+        }
+        let said = String::from_utf8_lossy(&audited.stdout);
+        assert!(audited.status.success(), "{said}{}", String::from_utf8_lossy(&audited.stderr));
+        audits += 1;
+    }
+    assert!(run.wait().unwrap().success());
+    assert!(audits >= 5, "{audits} audits");
 }

@@ -155,7 +155,7 @@ pub(super) fn keep(place: &Path, sales: u64) -> anyhow::Result<()> {
     let epoch = highest.unwrap_or(Epoch::ZERO).next(NodeId(1));
     let (mut log, contents) = Form::Files.claim(place, epoch, Durability::Disk)?;
     let read = step();
-    let kernel = market_of(contents, place)?;
+    let kernel = market_of(&contents, place)?;
     let replay = step();
     let told = match kernel {
         Some(mut kernel) => {

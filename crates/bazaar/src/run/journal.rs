@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use groupcast::log::{Content as _, Position, Record as LogRecord};
 use machine::NodeId;
-use market::Kernel;
+use market::{Applied, Entry, Kernel};
 use peer::books::Book;
 use peer::{Record, Replica, Snapshot};
 use store::Contents;
@@ -27,17 +27,52 @@ pub struct Journaled {
 /// # Errors
 /// A journal is damaged, or is not one of a market.
 pub fn market(directory: &Path) -> anyhow::Result<Journaled> {
+    match chain(directory)? {
+        Some(chain) => Ok(Journaled { market: Some(chain.market()), in_books: false }),
+        // Neither is there for the peers to hold it.
+        None if places::warehouse(directory).exists() => Ok(Journaled::default()),
+        None => held_by_peers(directory),
+    }
+}
+
+/// A market as its journal has it: what the last snapshot holds, and the steps since then.
+#[derive(Debug)]
+pub struct Chain {
+    start: Kernel,
+    entries: Vec<Entry>,
+}
+
+impl Chain {
+    /// The market in the end.
+    pub fn market(self) -> Kernel {
+        self.replay(|_, _| {})
+    }
+
+    /// The same; `each` sees every step since the last snapshot.
+    pub fn replay(self, mut each: impl FnMut(&Entry, &Applied)) -> Kernel {
+        let mut kernel = self.start;
+        for entry in &self.entries {
+            let applied = kernel.apply(entry);
+            each(entry, &applied);
+        }
+        kernel
+    }
+}
+
+/// The chain of a run's market; none if nothing was ever written, or if the peers hold the market.
+///
+/// # Errors
+/// A journal is damaged, or is not one of a market.
+pub fn chain(directory: &Path) -> anyhow::Result<Option<Chain>> {
     let place = places::warehouse(directory);
     if place.exists() {
         let contents = store::read(&place).context("cannot read the warehouse's journal")?;
-        let market = contents.map(|contents| of_warehouse(&contents, &place)).transpose()?;
-        return Ok(Journaled { market, in_books: false });
+        return contents.map(|contents| chain_of_warehouse(&contents, &place)).transpose();
     }
     let place = places::market(directory);
-    let contents = store::read(&place).context("cannot read the market's journal")?;
-    match contents {
-        Some(contents) => Ok(Journaled { market: market_of(contents, &place)?, in_books: false }),
-        None => held_by_peers(directory),
+    match store::read(&place).context("cannot read the market's journal")? {
+        Some(contents) => chain_of(&contents, &place),
+        None => Ok(None),
     }
 }
 
@@ -45,24 +80,26 @@ pub fn market(directory: &Path) -> anyhow::Result<Journaled> {
 ///
 /// # Errors
 /// The journal is not one of a market.
-pub fn market_of(contents: Contents, place: &Path) -> anyhow::Result<Option<Kernel>> {
-    let Some(bytes) = contents.snapshot else { return Ok(None) };
+pub fn market_of(contents: &Contents, place: &Path) -> anyhow::Result<Option<Kernel>> {
+    Ok(chain_of(contents, place)?.map(Chain::market))
+}
+
+fn chain_of(contents: &Contents, place: &Path) -> anyhow::Result<Option<Chain>> {
+    let Some(bytes) = &contents.snapshot else { return Ok(None) };
     let not_ours = || format!("{} does not hold a market", place.display());
-    let mut kernel = match wire::from_bytes(&bytes).with_context(not_ours)? {
+    let start = match wire::from_bytes(bytes).with_context(not_ours)? {
         Snapshot::Market(kernel) => *kernel,
         Snapshot::Own(_) | Snapshot::Replica { .. } | Snapshot::Keeper { .. } => {
             anyhow::bail!(not_ours())
         }
     };
-    for record in &contents.records {
+    let entries = contents.records.iter().map(|record| {
         match wire::from_bytes(record).with_context(not_ours)? {
-            Record::Entry(entry) => {
-                kernel.apply(&entry);
-            }
+            Record::Entry(entry) => Ok(entry),
             _ => anyhow::bail!(not_ours()),
         }
-    }
-    Ok(Some(kernel))
+    });
+    Ok(Some(Chain { start, entries: entries.collect::<anyhow::Result<_>>()? }))
 }
 
 /// The market that stands in the warehouse's journal at `place`.
@@ -70,19 +107,22 @@ pub fn market_of(contents: Contents, place: &Path) -> anyhow::Result<Option<Kern
 /// # Errors
 /// The journal is not a warehouse's.
 pub fn of_warehouse(contents: &Contents, place: &Path) -> anyhow::Result<Kernel> {
+    Ok(chain_of_warehouse(contents, place)?.market())
+}
+
+fn chain_of_warehouse(contents: &Contents, place: &Path) -> anyhow::Result<Chain> {
     let not_ours = || format!("{} is not the journal of a warehouse", place.display());
     let bytes = contents.snapshot.as_ref().with_context(not_ours)?;
-    let houses::Snapshot::Market(mut kernel) = wire::from_bytes(bytes).with_context(not_ours)?
-    else {
+    let houses::Snapshot::Market(start) = wire::from_bytes(bytes).with_context(not_ours)? else {
         anyhow::bail!(not_ours());
     };
-    for record in &contents.records {
+    let entries = contents.records.iter().map(|record| {
         match wire::from_bytes(record).with_context(not_ours)? {
-            houses::Record::Entry(entry) => _ = kernel.apply(&entry),
+            houses::Record::Entry(entry) => Ok(entry),
             _ => anyhow::bail!(not_ours()),
         }
-    }
-    Ok(*kernel)
+    });
+    Ok(Chain { start: *start, entries: entries.collect::<anyhow::Result<_>>()? })
 }
 
 /// The market that the peers hold: that of whoever stands furthest in the log, which has all that

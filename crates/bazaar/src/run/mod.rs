@@ -24,7 +24,7 @@ use crate::exit;
 use crate::scenario::{Handover, Scenario, ScenarioError};
 use crate::settings::buyers;
 pub use faults::Plan;
-pub use journal::{market, market_of, of_warehouse};
+pub use journal::{Chain, chain, market, market_of, of_warehouse};
 pub use links::Links;
 pub use outcome::{Outcome, read};
 pub use processes::Processes;
