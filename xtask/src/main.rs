@@ -157,6 +157,15 @@ fn command(arguments: &[&str]) -> Command {
         ["doc", ..] => {
             command.env("RUSTDOCFLAGS", "-D warnings");
         }
+        // Histories of other projects, with known verdicts, for the checker's tests.
+        ["test", ..] => {
+            let vectors = root().parent().map(|beside| beside.join("shared/vectors"));
+            if let Some(vectors) = vectors.filter(|vectors| vectors.is_dir())
+                && std::env::var_os("BAZAAR_VECTORS").is_none()
+            {
+                command.env("BAZAAR_VECTORS", vectors);
+            }
+        }
         // The fuzzer's instrumentation is behind flags that a stable compiler refuses otherwise.
         ["fuzz", ..] => {
             command.env("RUSTC_BOOTSTRAP", "1");

@@ -79,6 +79,40 @@ fn a_bare_history_that_over_sells_is_found() {
 }
 
 #[test]
+fn a_bare_history_of_something_else_is_judged_by_its_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = folder.path().join("history.jsonl");
+    let path = history.to_str().unwrap();
+    let lines = [
+        r#"{"process":1,"type":"invoke","f":"write","value":1}"#,
+        r#"{"process":1,"type":"ok","f":"write","value":1}"#,
+        r#"{"process":"nemesis","type":"info","f":"kill"}"#,
+        r#"{"process":2,"type":"invoke","f":"read","value":null}"#,
+        r#"{"process":2,"type":"ok","f":"read","value":null}"#,
+    ];
+    std::fs::write(&history, lines.join("\n") + "\n").unwrap();
+    let output = bazaar(&["check", path]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("taken for a history of the model cas-register\nfail\n"), "{text}");
+    assert!(text.contains("the history up to line 5 is the smallest part"), "{text}");
+    let output = bazaar(&["check", "--budget-seconds", "0", "--json", path]);
+    assert_eq!(output.status.code(), Some(3));
+    let verdict: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&verdict["verdict"], &verdict["model"]),
+        (&"unknown".into(), &"cas-register".into())
+    );
+    assert_eq!(verdict["findings"][0]["evidence"], "the budget of 0 s ran out");
+
+    let text = refused(&["check", "--model", "mutex", path], 2);
+    assert!(text.contains("line 1 is not an operation of a lock"), "{text}");
+    assert!(refused(&["check", "--model", "stack", path], 2).contains("cas-register"));
+    std::fs::write(&history, r#"{"process":1,"type":"invoke","f":"push"}"#).unwrap();
+    assert!(refused(&["check", path], 2).contains("say which with --model"));
+}
+
+#[test]
 fn simulated_worlds_are_told_of_and_can_be_replayed() {
     let output = bazaar(&["sim", "--seeds", "0..20"]);
     let text = String::from_utf8(output.stdout).unwrap();

@@ -49,6 +49,7 @@ mod answers;
 mod books;
 mod causes;
 mod finding;
+mod foreign;
 mod history;
 mod houses;
 mod leaders;
@@ -63,6 +64,7 @@ use view::Event;
 use view::history::{Step, from_events};
 
 pub use finding::{Finding, Judgement, Ruling};
+pub use foreign::judge_model;
 pub use houses::Houses;
 
 use story::Stories;

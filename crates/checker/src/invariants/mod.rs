@@ -1,0 +1,5 @@
+//! Promises that one walk over the history can judge.
+
+pub mod bank;
+pub mod counter;
+pub mod set;
