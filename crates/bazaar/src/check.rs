@@ -82,12 +82,14 @@ pub fn command(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 
 fn judge(args: &CheckArgs) -> anyhow::Result<Told> {
     let path = &args.path;
+    let mut budget = Budget::new(args.budget_seconds, DEFAULT_BYTES);
     if path.is_dir() {
         anyhow::ensure!(
             args.model.is_none(),
             "--model is for bare histories, not for a run's files"
         );
-        return Ok(Told { model: None, judgement: judge::judge(&crate::run::read(path)?) });
+        let run = crate::run::read(path)?;
+        return Ok(Told { model: None, judgement: judge::judge_within(&run, &mut budget) });
     }
     // A step of a market's history is one of the checker's too, so this reads both.
     let steps: Vec<Step> = lines::read(open(path)?, Tail::Whole, "a step of a history")
@@ -109,7 +111,6 @@ fn judge(args: &CheckArgs) -> anyhow::Result<Told> {
         Some(model) => {
             let mut consistencies = Consistency::ALL.into_iter();
             let consistency = consistencies.find(|one| one.name() == args.consistency);
-            let mut budget = Budget::new(args.budget_seconds, DEFAULT_BYTES);
             judge::judge_model(model, &steps, consistency.unwrap_or_default(), &mut budget)
                 .with_context(|| path.display().to_string())?
         }

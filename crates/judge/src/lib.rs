@@ -15,6 +15,7 @@
 //! | money adds up | events, market |
 //! | goods are conserved | events, market |
 //! | no refusal was false | events |
+//! | the stock is linearizable | events |
 //! | one leader an epoch | events |
 //! | one leader at the end | events |
 //! | sales and loans stay within their terms; every post is held at the end | events of trading houses, in place of the two about leaders |
@@ -57,8 +58,10 @@ mod lots;
 mod once;
 mod refusals;
 mod sales;
+mod stock;
 mod story;
 
+use checker::Budget;
 use market::Kernel;
 use view::Event;
 use view::history::{Step, from_events};
@@ -91,8 +94,13 @@ pub struct RunFiles {
     pub houses: Option<Houses>,
 }
 
-/// Judges a run.
+/// Judges a run, with the checker's usual budget.
 pub fn judge(run: &RunFiles) -> Judgement {
+    judge_within(run, &mut Budget::default())
+}
+
+/// Judges a run; what needs a search is unknown when the budget runs out.
+pub fn judge_within(run: &RunFiles, budget: &mut Budget) -> Judgement {
     let stories = Stories::of(&run.events);
     let (overselling, oversold) = history::no_overselling(&run.history);
     let (of_lots, lot) = lots::oversold(&stories);
@@ -111,6 +119,10 @@ pub fn judge(run: &RunFiles) -> Judgement {
         Some(houses) => (houses::terms(&run.events), houses::posts(&run.events, houses)),
         None => (leaders::one_an_epoch(&run.events), leaders::one_at_the_end(&run.events)),
     };
+    let stock = match (run.in_books, run.houses) {
+        (false, None) => stock::judge(&stories, budget),
+        (_, houses) => stock::not_promised(houses.is_some()),
+    };
     let findings = vec![
         history::well_formed_of(&run.history, &from_events(&run.events)),
         overselling,
@@ -120,6 +132,7 @@ pub fn judge(run: &RunFiles) -> Judgement {
         books.money,
         books.goods,
         refusals,
+        stock,
         leaders,
         agreed,
         causes::judge(&stories),

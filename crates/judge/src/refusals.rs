@@ -123,7 +123,7 @@ fn is_for_want(refusal: &Refusal) -> bool {
 }
 
 /// What the traders did, in the order in which the market saw it.
-fn serial_order(events: &[Event], is_of_houses: bool) -> Vec<usize> {
+pub fn serial_order(events: &[Event], is_of_houses: bool) -> Vec<usize> {
     if is_of_houses {
         // What the warehouse did as it told of it, and denials of traders at their moment.
         let of_houses = |(_, event): &(usize, &Event)| {

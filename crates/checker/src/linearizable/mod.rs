@@ -75,6 +75,38 @@ pub struct Timed<C> {
     pub ended: Option<usize>,
 }
 
+/// A call, and the times of its beginning and end by some clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span<C> {
+    /// The call.
+    pub call: C,
+    /// When it began.
+    pub began: u64,
+    /// When it ended; none if nobody can tell whether it happened.
+    pub ended: Option<u64>,
+}
+
+/// Puts beginnings and ends into one sequence. What ends when another begins is taken to overlap
+/// with it: the clock does not tell which was first.
+pub fn timed<C>(spans: Vec<Span<C>>) -> Vec<Timed<C>> {
+    let mut moments = Vec::with_capacity(spans.len() * 2);
+    for (call, Span { began, ended, .. }) in spans.iter().enumerate() {
+        moments.push((*began, false, call));
+        moments.extend(ended.map(|ended| (ended, true, call)));
+    }
+    moments.sort_unstable();
+    let mut calls: Vec<Timed<C>> =
+        spans.into_iter().map(|Span { call, .. }| Timed { call, began: 0, ended: None }).collect();
+    for (moment, (_, is_end, call)) in moments.into_iter().enumerate() {
+        if is_end {
+            calls[call].ended = Some(moment);
+        } else {
+            calls[call].began = moment;
+        }
+    }
+    calls
+}
+
 /// What became of a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found<S> {
@@ -100,6 +132,25 @@ pub struct Contradiction<S> {
     pub order: Vec<usize>,
     /// What the thing holds after that.
     pub state: S,
+}
+
+/// Whether this order explains all answers: every call that surely happened stands in it once, no
+/// call before one that had ended when it began. Takes one walk.
+pub fn explains<M: Model>(model: &M, calls: &[Timed<M::Call>], order: &[usize]) -> bool {
+    let mut is_placed = vec![false; calls.len()];
+    let mut state = model.initial();
+    let mut now = 0;
+    for call in order {
+        let Some(timed) = calls.get(*call) else { return false };
+        now = now.max(timed.began);
+        let is_late = timed.ended.is_some_and(|ended| ended < now);
+        if is_late || std::mem::replace(&mut is_placed[*call], true) {
+            return false;
+        }
+        let Some(next) = model.apply(&state, &timed.call) else { return false };
+        state = next;
+    }
+    calls.iter().zip(is_placed).all(|(timed, is_placed)| is_placed || timed.ended.is_none())
 }
 
 /// Looks for an order that explains all answers.

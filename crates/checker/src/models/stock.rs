@@ -13,8 +13,6 @@ pub enum Call {
     Add(u64),
     /// So many units left; there were as many.
     Take(u64),
-    /// As many units left as there were, but at most so many; there was one at least.
-    TakeUpTo(u64),
     /// So many units were refused: there were fewer.
     Refuse(u64),
 }
@@ -32,7 +30,6 @@ impl Model for Stock {
         match *call {
             Call::Add(more) => units.checked_add(more),
             Call::Take(wanted) => units.checked_sub(wanted),
-            Call::TakeUpTo(wanted) => (*units > 0).then(|| units.saturating_sub(wanted)),
             Call::Refuse(wanted) => (*units < wanted).then_some(*units),
         }
     }

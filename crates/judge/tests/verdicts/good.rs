@@ -22,6 +22,8 @@ fn a_good_run_passes_in_every_property() {
         "pass: money adds up: receipts: 7; 104 paid = 93 earned + 11 kept",
         "pass: goods are conserved: 17 deposited = 14 shipped + 3 withdrawn + 0 left",
         "pass: no refusal was false: refusals for want of goods: 2",
+        "pass: the stock is linearizable: operations: 11, goods: 3, each in one order that explains \
+         every answer",
         "pass: one leader an epoch: epochs: 3, each won once",
         "pass: one leader at the end: nodes that follow epoch 3.3: 4",
         "pass: clocks respect causality: stamps: 67, steps from node to node: 28",
@@ -154,7 +156,7 @@ proptest! {
         run.history = history::from_events(&run.events);
         run.market = run.market.filter(|_| keep_market);
         let judgement = judge(&run);
-        prop_assert_eq!(judgement.findings.len(), 12);
+        prop_assert_eq!(judgement.findings.len(), 13);
     }
 
     /// Reading what was written gives the same history, and the same verdict over it.

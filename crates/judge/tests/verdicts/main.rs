@@ -8,5 +8,6 @@ mod good;
 mod group;
 mod history;
 mod houses;
+mod stock;
 mod trade;
 mod world;
