@@ -30,7 +30,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "machine",
         ],
     ),
-    ("judge", &["view", "checker", "market", "clocks", "machine"]),
+    ("judge", &["view", "checker", "market", "groupcast", "clocks", "machine"]),
     ("view", &["peer", "market", "groupcast", "machine"]),
     ("sim", &["houses", "peer", "market", "groupcast", "wire", "machine", "clocks"]),
     ("groupcast-tokio", &["host", "store", "groupcast", "machine"]),

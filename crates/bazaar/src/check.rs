@@ -14,6 +14,7 @@ use view::Verdict;
 use view::lines::{self, Tail};
 
 use crate::exit;
+use crate::group::preset;
 
 /// What `bazaar check` is told.
 #[derive(Debug, Clone, clap::Args)]
@@ -88,6 +89,10 @@ fn judge(args: &CheckArgs) -> anyhow::Result<Told> {
             args.model.is_none(),
             "--model is for bare histories, not for a run's files"
         );
+        if path.join(preset::MESSAGES).exists() {
+            let judgement = judge::judge_group(&preset::read(path)?);
+            return Ok(Told { model: None, judgement });
+        }
         let run = crate::run::read(path)?;
         return Ok(Told { model: None, judgement: judge::judge_within(&run, &mut budget) });
     }

@@ -183,6 +183,12 @@ fn the_preset_survives_all_trials_and_leaves_its_summary() {
         assert_eq!(causes, ["start", "resign", "crash"], "{summary}");
         let file = std::fs::read(out.join("summary.json")).unwrap();
         assert_eq!(serde_json::from_slice::<Value>(&file).unwrap(), summary);
-        assert!(out.join("messages.jsonl").is_file());
+        let check = Command::new(env!("CARGO_BIN_EXE_bazaar")).arg("check").arg(&out).output();
+        let check = check.unwrap();
+        let told = String::from_utf8(check.stdout).unwrap();
+        assert!(check.status.success(), "{told}");
+        for property in ["FIFO order", "total order", "view synchrony", "uniformity"] {
+            assert!(told.contains(&format!("  pass: {property}: ")), "{told}");
+        }
     }
 }

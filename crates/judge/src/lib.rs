@@ -22,6 +22,9 @@
 //! | clocks respect causality | events |
 //! | every request is answered | events |
 //!
+//! A group that trades nothing leaves what its members delivered, and [`judge_group`] judges that:
+//! one line of views, FIFO, causal and total order, view synchrony, uniformity.
+//!
 //! Times of different processes are compared, so they must come from one clock: that of the machine
 //! on which the run took place.
 //!
@@ -51,6 +54,7 @@ mod books;
 mod causes;
 mod finding;
 mod foreign;
+mod groups;
 mod history;
 mod houses;
 mod leaders;
@@ -68,6 +72,7 @@ use view::history::{Step, from_events};
 
 pub use finding::{Finding, Judgement, Ruling};
 pub use foreign::judge_model;
+pub use groups::{GroupFiles, GroupLine, GroupTold, judge_group};
 pub use houses::Houses;
 
 use story::Stories;

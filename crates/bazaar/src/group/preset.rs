@@ -1,23 +1,32 @@
 //! `bazaar run --preset groupcast`: seed 003's trials in one run, without a hand on the menu.
 
 use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use groupcast::group::{Delivery, Order};
+use judge::{GroupFiles, GroupLine};
 use machine::NodeId;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use view::Verdict;
+use view::lines::{self, Tail};
 
 use super::board::Standing;
 use super::summary::{Fault, Kind, Summary};
 use super::{HOLD_MAX, PEERS_MAX, Peers, Setup, told};
 use crate::exit;
 use crate::run::{RunArgs, new_directory};
+use crate::scenario::DurationText;
 
 /// The preset's name.
 pub const NAME: &str = "groupcast";
+/// The file of what the members told.
+pub const MESSAGES: &str = "messages.jsonl";
+/// The file of the resolved keys.
+const SCENARIO: &str = "scenario.toml";
 /// Its text.
 pub const TEXT: &str = include_str!("../../presets/groupcast.toml");
 
@@ -26,26 +35,25 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long the members have to end their streams, and then to agree.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
-    #[serde(rename = "preset")]
-    _preset: String,
+    preset: String,
     seed: u64,
     run: RunConfig,
     group: GroupConfig,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct RunConfig {
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "duration", serialize_with = "duration_text")]
     duration: Duration,
     transport: String,
     peers: u32,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct GroupConfig {
     order: Order,
@@ -56,6 +64,10 @@ struct GroupConfig {
 fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(from)?;
     super::parse_duration(&text).map_err(serde::de::Error::custom)
+}
+
+fn duration_text<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&DurationText(*duration))
 }
 
 impl Config {
@@ -138,8 +150,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     };
     let errors = directory.join("processes");
     fs::create_dir(&errors).context("cannot write to the run directory")?;
-    let record = File::create(directory.join("messages.jsonl"));
-    let record = record.context("cannot write messages.jsonl")?;
+    let resolved = toml::to_string(&config).context("the resolved keys")?;
+    fs::write(directory.join(SCENARIO), resolved).context("cannot write scenario.toml")?;
+    let record = File::create(directory.join(MESSAGES)).context("cannot write messages.jsonl")?;
     let mut peers = Peers::start(setup, &errors, Some(record))?;
 
     let begin_ns = peers.now_ns();
@@ -174,6 +187,24 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         Verdict::Fail => exit::BROKEN.into(),
         Verdict::Unknown => exit::UNKNOWN.into(),
     })
+}
+
+/// What a run of the preset left behind, for its judge.
+///
+/// # Errors
+/// A file is missing or cannot be read.
+pub fn read(directory: &Path) -> anyhow::Result<GroupFiles> {
+    let place = directory.join(SCENARIO);
+    let text = fs::read_to_string(&place);
+    let text = text.with_context(|| format!("cannot read {}", place.display()))?;
+    let config: Config = toml::from_str(&text).with_context(|| place.display().to_string())?;
+    let place = directory.join(MESSAGES);
+    let file = File::open(&place).with_context(|| format!("cannot open {}", place.display()))?;
+    let lines: Result<Vec<GroupLine>, _> =
+        lines::read(BufReader::new(file), Tail::MayBeTorn, "what a member told");
+    let lines = lines.with_context(|| place.display().to_string())?;
+    let GroupConfig { order, delivery, .. } = config.group;
+    Ok(GroupFiles { order, delivery, lines })
 }
 
 /// What goes wrong, in this order.

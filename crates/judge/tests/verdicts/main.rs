@@ -6,6 +6,7 @@
 mod books;
 mod good;
 mod group;
+mod groups;
 mod history;
 mod houses;
 mod stock;
