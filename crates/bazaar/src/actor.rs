@@ -28,6 +28,42 @@ pub struct Part<'a> {
     pub life: Incarnation,
     /// Who talks to whom; all to all if none.
     pub overlay: Option<Overlay>,
+    /// What is wrong with it on purpose.
+    pub bug: Bug,
+}
+
+/// A known bug to put into a machine, for proving that it is found in the files of a run. There is
+/// none in a build that serves anybody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bug {
+    /// One of a peer.
+    #[cfg(feature = "planted")]
+    pub peer: Option<peer::Planted>,
+    /// One of trading houses.
+    #[cfg(feature = "planted")]
+    pub houses: Option<houses::Planted>,
+}
+
+#[cfg(feature = "planted")]
+impl Bug {
+    /// Reads a bug by its name.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub fn read(text: &str) -> Result<Self, String> {
+        use houses::Planted as OfHouses;
+        let of_houses = match text {
+            "hasty-fence" => Some(OfHouses::HastyFence),
+            "unshut-retry" => Some(OfHouses::UnshutRetry),
+            "early-yes" => Some(OfHouses::EarlyYes),
+            _ => None,
+        };
+        let peer = match of_houses {
+            Some(_) => None,
+            None => Some(crate::simulate::planted(text)?),
+        };
+        Ok(Self { peer, houses: of_houses })
+    }
 }
 
 /// A machine that takes part in a run.
@@ -52,11 +88,17 @@ pub trait Actor:
 
 impl Actor for peer::Node {
     fn new(part: Part<'_>) -> Self {
-        let Part { scenario, node, address, life, overlay } = part;
-        match node {
-            DIRECTORY => Self::Directory(Box::new(Directory::new(scenario.group.expiry, life))),
-            _ => settings::peer(scenario, node, address).on(overlay),
+        let Part { scenario, node, address, life, overlay, .. } = part;
+        if node == DIRECTORY {
+            return Self::Directory(Box::new(Directory::new(scenario.group.expiry, life)));
         }
+        #[allow(unused_mut, reason = "only a planted bug changes the peer")]
+        let mut peer = settings::peer(scenario, node, address);
+        #[cfg(feature = "planted")]
+        if let (Self::Peer(peer), Some(bug)) = (&mut peer, part.bug.peer) {
+            peer.plant(bug);
+        }
+        peer.on(overlay)
     }
 
     fn obeys(command: Command) -> Option<Command> {
@@ -77,7 +119,7 @@ impl Actor for peer::Node {
 impl Actor for houses::Node {
     fn new(part: Part<'_>) -> Self {
         let Part { scenario, node, address, life, .. } = part;
-        crate::houses::node(scenario, node, address, life)
+        crate::houses::node(scenario, node, address, life, part.bug)
     }
 
     fn obeys(command: Command) -> Option<houses::Command> {

@@ -10,6 +10,7 @@ use houses::{
 use machine::{Incarnation, NodeId};
 use market::Kernel;
 
+use crate::actor::Bug;
 use crate::scenario::{self, LeaseDurability, Scenario};
 use crate::settings::{
     DIRECTORY, buyer_settings, membership_settings, role, rules, seller_settings,
@@ -17,8 +18,11 @@ use crate::settings::{
 
 /// The machine of the node `me`, which listens on `address`: node 0 is the warehouse, whose lives
 /// rise from start to start.
-pub fn node(scenario: &Scenario, me: NodeId, address: String, life: Incarnation) -> Node {
+#[cfg_attr(not(feature = "planted"), allow(unused_variables, reason = "there is no bug then"))]
+pub fn node(scenario: &Scenario, me: NodeId, address: String, life: Incarnation, bug: Bug) -> Node {
     let settings = settings(scenario, me);
+    #[cfg(feature = "planted")]
+    let settings = Settings { planted: bug.houses, ..settings };
     if me == DIRECTORY {
         let founding = Kernel::new(rules(scenario));
         let founding = founding.expect("a scenario's commission is no more than the price");

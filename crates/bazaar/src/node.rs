@@ -14,7 +14,7 @@ use host::{Application, CommonJournal, Control, NodeSettings, Transport};
 use machine::{Incarnation, Instant, NodeId};
 use peer::{Command, Event, Node, Report, What};
 
-use crate::actor::{Actor, Part};
+use crate::actor::{Actor, Bug, Part};
 use crate::overlay;
 use crate::scenario::{self, Scenario};
 use crate::settings::DIRECTORY;
@@ -199,7 +199,8 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
     let overlay = overlay::read(&args.run)?;
     // Rises from start to start of a process, on one machine and in one run.
     let life = Incarnation(host::clock::monotonic_ns() >> 24);
-    let part = Part { scenario: &scenario, node, address, life, overlay };
+    let bug = Bug::default();
+    let part = Part { scenario: &scenario, node, address, life, overlay, bug };
     match is_of_houses {
         true => live::<::houses::Node>(bound, args, part),
         false => live::<Node>(bound, args, part),

@@ -95,8 +95,9 @@ pub struct SimArgs {
     pub plant: Option<peer::Planted>,
 }
 
+/// Reads a bug by its name.
 #[cfg(feature = "planted")]
-fn planted(text: &str) -> Result<peer::Planted, String> {
+pub(crate) fn planted(text: &str) -> Result<peer::Planted, String> {
     match text {
         "no-fence" => Ok(peer::Planted::NoFence),
         "unjournaled-sale" => Ok(peer::Planted::UnjournaledSale),

@@ -21,6 +21,7 @@
 //! | sales and loans stay within their terms; every post is held at the end | events of trading houses, in place of the two about leaders |
 //! | clocks respect causality | events |
 //! | every request is answered | events |
+//! | who comes back goes on | events |
 //!
 //! A group that trades nothing leaves what its members delivered, and [`judge_group`] judges that:
 //! one line of views, FIFO, causal and total order, view synchrony, uniformity.
@@ -59,6 +60,7 @@ mod history;
 mod houses;
 mod leaders;
 mod lots;
+mod memory;
 mod once;
 mod refusals;
 mod sales;
@@ -142,6 +144,7 @@ pub fn judge_within(run: &RunFiles, budget: &mut Budget) -> Judgement {
         agreed,
         causes::judge(&stories),
         answers::judge(&stories),
+        memory::judge(&stories),
     ];
     Judgement::over(findings, oversold.max(of_lots) + wrong.oversold, wrong.undersold)
 }

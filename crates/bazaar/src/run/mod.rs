@@ -20,6 +20,7 @@ use anyhow::{Context as _, bail};
 use host::clock::monotonic_ns;
 use view::{Verdict, What};
 
+use crate::actor::Bug;
 use crate::exit;
 use crate::scenario::{Handover, Scenario, ScenarioError};
 use crate::settings::buyers;
@@ -75,6 +76,10 @@ pub struct RunArgs {
     /// Shows no progress
     #[arg(long, short)]
     pub quiet: bool,
+    /// Puts a known bug into simulated peers, to see that it is found
+    #[cfg(feature = "planted")]
+    #[arg(long, requires = "simulated", value_parser = Bug::read)]
+    pub plant: Option<Bug>,
 }
 
 impl RunArgs {
@@ -92,6 +97,14 @@ impl RunArgs {
 
     fn preset(&self) -> &str {
         self.preset.as_deref().unwrap_or("market")
+    }
+
+    /// The bug that is to be put in; none in a build that serves anybody.
+    fn bug(&self) -> Bug {
+        #[cfg(feature = "planted")]
+        return self.plant.unwrap_or_default();
+        #[cfg(not(feature = "planted"))]
+        Bug::default()
     }
 
     /// Whether it is the preset that is no market.
@@ -141,7 +154,7 @@ pub fn command(args: &RunArgs) -> anyhow::Result<ExitCode> {
             if scenario.journal.handover == Handover::Database {
                 talk.say(SIMULATED_JOURNAL);
             }
-            play_simulated(&scenario, &directory, &talk)?
+            play_simulated(&scenario, &directory, &talk, args.bug())?
         }
         false => play(&scenario, &directory, &talk, Processes::start(&scenario, &directory)?)?,
     };
@@ -166,14 +179,15 @@ pub fn play_simulated(
     scenario: &Scenario,
     directory: &Path,
     talk: &Talk,
+    bug: Bug,
 ) -> anyhow::Result<Outcome> {
     match scenario.is_of_houses() {
         true => {
-            let venue = Simulated::<houses::Node>::start(scenario, directory)?;
+            let venue = Simulated::<houses::Node>::start(scenario, directory, bug)?;
             play(scenario, directory, talk, venue)
         }
         false => {
-            let venue = Simulated::<peer::Node>::start(scenario, directory)?;
+            let venue = Simulated::<peer::Node>::start(scenario, directory, bug)?;
             play(scenario, directory, talk, venue)
         }
     }

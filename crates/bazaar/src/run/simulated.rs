@@ -21,7 +21,7 @@ use view::{Event, Fault, What};
 use super::links::Links as LinkFaults;
 use super::venue::Venue;
 use super::watch::Watch;
-use crate::actor::{Actor, Part};
+use crate::actor::{Actor, Bug, Part};
 use crate::node::places;
 use crate::overlay;
 use crate::scenario::{Durability, Scenario, Transport};
@@ -55,6 +55,7 @@ pub struct Simulated<A: Actor> {
     starts: u64,
     links: LinkFaults,
     watch: Watch,
+    bug: Bug,
 }
 
 /// What the nodes tell.
@@ -88,7 +89,7 @@ impl<A: Actor> Simulated<A> {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn start(scenario: &Scenario, directory: &Path) -> anyhow::Result<Self> {
+    pub fn start(scenario: &Scenario, directory: &Path, bug: Bug) -> anyhow::Result<Self> {
         let cannot = || format!("cannot write to the run directory {}", directory.display());
         fs::write(directory.join("scenario.toml"), scenario.to_toml()).with_context(cannot)?;
         let overlay = overlay::prepare(scenario, directory)?;
@@ -113,6 +114,7 @@ impl<A: Actor> Simulated<A> {
             starts: 0,
             links: LinkFaults::default(),
             watch: Watch::default(),
+            bug,
         };
         for node in 0..=scenario.run.peers {
             simulated.start_node(NodeId(node));
@@ -128,6 +130,7 @@ impl<A: Actor> Simulated<A> {
             address: format!("simulated:{node}"),
             life: Incarnation(self.starts),
             overlay: self.overlay.clone(),
+            bug: self.bug,
         });
         self.world.start(node, machine, &mut self.told);
     }

@@ -14,6 +14,7 @@ use sim::{Look, sweep};
 use view::{Summary, Verdict};
 
 use super::{SimArgs, no_violation, progress, threads};
+use crate::actor::Bug;
 use crate::exit;
 use crate::run::{Talk, play_simulated};
 use crate::scenario::Scenario;
@@ -90,7 +91,7 @@ fn one(scenario: &Scenario, seed: u64, folder: &Folder) -> anyhow::Result<Summar
     fs::create_dir_all(&directory)
         .with_context(|| format!("cannot make the run directory {}", directory.display()))?;
     let talk = Talk { quiet: true, terminal: false };
-    let outcome = play_simulated(&scenario, &directory, &talk)?;
+    let outcome = play_simulated(&scenario, &directory, &talk, Bug::default())?;
     fs::remove_dir_all(&directory)
         .with_context(|| format!("cannot remove the run directory {}", directory.display()))?;
     Ok(outcome.summary)

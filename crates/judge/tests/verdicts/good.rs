@@ -29,6 +29,8 @@ fn a_good_run_passes_in_every_property() {
         "pass: clocks respect causality: stamps: 67, steps from node to node: 28",
         "pass: every request is answered: answered: 10; on their way when their client or the run \
          ended: 1",
+        "never exercised: who comes back goes on: nobody had a deposit or a withdrawal under way \
+         when it crashed",
     ];
     assert_eq!(said, expected);
     assert_eq!((judgement.verdict, judgement.oversold, judgement.undersold), (Verdict::Pass, 0, 0));
@@ -117,10 +119,11 @@ fn go(world: &mut World, node: u32, command: Command, fate: Fate) {
             world.answer(node, &request, outcome);
         }
         Fate::TraderDies | Fate::Forgotten => {
+            world.under_way.push((node, request.clone()));
             world.apply(&request);
             world.fail_over(successor);
         }
-        Fate::Lost => {}
+        Fate::Lost => world.under_way.push((node, request)),
         Fate::AnswerLost => drop(world.serve(node, &request)),
         Fate::Abandoned => {
             world.apply(&request);
@@ -156,7 +159,7 @@ proptest! {
         run.history = history::from_events(&run.events);
         run.market = run.market.filter(|_| keep_market);
         let judgement = judge(&run);
-        prop_assert_eq!(judgement.findings.len(), 13);
+        prop_assert_eq!(judgement.findings.len(), 14);
     }
 
     /// Reading what was written gives the same history, and the same verdict over it.

@@ -9,6 +9,7 @@ mod group;
 mod groups;
 mod history;
 mod houses;
+mod memory;
 mod stock;
 mod trade;
 mod world;

@@ -24,6 +24,8 @@ pub struct World {
     pub clocks: BTreeMap<u32, VectorClock>,
     pub next: BTreeMap<ClientId, u64>,
     pub lives: BTreeMap<u32, u64>,
+    /// What clients have on record without an answer.
+    pub under_way: Vec<(u32, Request)>,
 }
 
 pub fn good(name: &str) -> Good {
@@ -50,6 +52,7 @@ impl World {
             clocks: BTreeMap::new(),
             next: BTreeMap::new(),
             lives: BTreeMap::new(),
+            under_way: Vec::new(),
         };
         for node in 0..=4 {
             world.start(node);
@@ -81,6 +84,11 @@ impl World {
         let incarnation = Incarnation(*life);
         self.clocks.remove(&node);
         self.happen(node, What::Started { incarnation, role: "peer".to_owned() });
+        let kept = |command: &Command| !matches!(command, Command::Buy(_));
+        let under_way = self.under_way.clone().into_iter();
+        for (_, request) in under_way.filter(|(of, it)| *of == node && kept(&it.command)) {
+            self.ask(node, &request);
+        }
         if node != 0 {
             let open = self.request(node, Command::Open);
             let Outcome::Opened { purchases } = self.apply(&open).outcome else { return };
