@@ -54,6 +54,10 @@ fn with_last_look(mut plan: Vec<Planned>) -> Vec<Planned> {
 }
 
 fn history(done: &[Done]) -> Vec<Step> {
+    steps(&text(done)).unwrap()
+}
+
+fn text(done: &[Done]) -> String {
     let mut lines = Vec::new();
     for (process, Done { began, ended, micros }) in done.iter().enumerate() {
         let line = |phase: &str| {
@@ -62,8 +66,8 @@ fn history(done: &[Done]) -> Vec<Step> {
         lines.extend([(*began, line("invoke")), (*ended, line("ok"))]);
     }
     lines.sort();
-    let text: Vec<_> = lines.into_iter().map(|(_, line)| line).collect();
-    steps(&text.join("\n")).unwrap()
+    let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).collect();
+    lines.join("\n")
 }
 
 fn judge(model: Model, done: &[Done], consistency: Consistency) -> Finding {
@@ -198,6 +202,35 @@ proptest! {
                     prop_assert!(!brute_force(&done, in_real_time), "{:?}", finding);
                 }
             }
+        }
+    }
+}
+
+/// What the crate `adya`, a checker by others, says of a history.
+fn by_adya(text: &str, consistency: Consistency) -> adya::Valid {
+    let history = adya::History::from_json(text).unwrap();
+    let options = adya::Opts { models: vec![consistency.name().into()], ..adya::Opts::default() };
+    adya::check(&history, adya::Workload::ListAppend, &options).valid
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_checker_by_others_agrees(
+        plan in plan(30), which in 0..60_usize, how in 0..20_usize, sound: bool,
+    ) {
+        let mut done = run(&plan, "append");
+        if !sound {
+            change(&mut done, which, how);
+        }
+        for consistency in Consistency::ALL {
+            let ours = judge(Model::ListAppend, &done, consistency);
+            let theirs = by_adya(&text(&done), consistency);
+            prop_assert_eq!(
+                ours.verdict == Verdict::Fail, theirs == adya::Valid::False,
+                "{:?}: {:?}, {:?}", consistency, ours, theirs
+            );
         }
     }
 }
