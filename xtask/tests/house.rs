@@ -18,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "judge",
             "checker",
+            "exports",
             "view",
             "sim",
             "host",
@@ -31,6 +32,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("judge", &["view", "checker", "market", "groupcast", "clocks", "machine"]),
+    ("exports", &["view", "market", "machine"]),
     ("view", &["peer", "market", "groupcast", "machine"]),
     ("sim", &["houses", "peer", "market", "groupcast", "wire", "machine", "clocks"]),
     ("groupcast-tokio", &["host", "store", "groupcast", "machine"]),

@@ -8,6 +8,7 @@ use crate::audit::AuditArgs;
 use crate::bench::BenchVerb;
 use crate::check::CheckArgs;
 use crate::exit;
+use crate::export::ExportArgs;
 use crate::group::member::MemberArgs;
 use crate::group::{GroupArgs, preset};
 use crate::node::NodeArgs;
@@ -37,6 +38,8 @@ enum Verb {
     Check(CheckArgs),
     /// Do the books add up? Reads the journal of a run, which may be going on
     Audit(AuditArgs),
+    /// Writes the record of a run in the format of another tool
+    Export(ExportArgs),
     /// Plays with a group of processes: multicast, delay, leave, stop, info
     Group(GroupArgs),
     /// Takes figures, each beside what the machine could do at best
@@ -70,6 +73,7 @@ pub fn main() -> ExitCode {
         Verb::Sim(args) => crate::simulate::command(args),
         Verb::Audit(args) => crate::audit::command(args),
         Verb::Check(args) => crate::check::command(args),
+        Verb::Export(args) => crate::export::command(args),
         Verb::Bench(verb) => crate::bench::command(verb),
         Verb::Config(verb) => config(verb),
         Verb::Group(args) => crate::group::command(args),

@@ -6,6 +6,7 @@ pub mod bench;
 pub mod check;
 pub mod cli;
 pub mod exit;
+pub mod export;
 pub mod group;
 pub mod houses;
 pub mod node;

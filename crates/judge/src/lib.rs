@@ -74,7 +74,7 @@ use view::history::{Step, from_events};
 
 pub use finding::{Finding, Judgement, Ruling};
 pub use foreign::judge_model;
-pub use groups::{GroupFiles, GroupLine, GroupTold, judge_group};
+pub use groups::{Deliveries, GroupFiles, GroupLine, GroupTold, judge_group};
 pub use houses::Houses;
 
 use story::Stories;

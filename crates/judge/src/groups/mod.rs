@@ -14,6 +14,8 @@
 mod record;
 mod rules;
 
+use std::collections::BTreeMap;
+
 use groupcast::group::{Delivery, Order};
 use machine::NodeId;
 use serde::Deserialize;
@@ -70,6 +72,22 @@ pub enum GroupTold {
     /// Anything else.
     #[serde(other)]
     Other,
+}
+
+/// What each member delivered in its first stay, in its order: senders and numbers of messages.
+pub type Deliveries = BTreeMap<NodeId, Vec<(NodeId, u64)>>;
+
+impl GroupFiles {
+    /// What each member delivered in its first stay, as far as messages have numbers.
+    pub fn deliveries(&self) -> Deliveries {
+        let record = Record::of(&self.lines).unwrap_or_default();
+        let firsts = record.stays.iter().filter(|stay| stay.is_first);
+        let of_member = |stay: &record::Stay| {
+            let messages = stay.deliveries().map(|delivery| delivery.message);
+            (stay.node, messages.map(|message| (message.sender, message.number)).collect())
+        };
+        firsts.map(of_member).collect()
+    }
 }
 
 /// Judges a group.
