@@ -127,8 +127,9 @@ pub fn judge_within(run: &RunFiles, budget: &mut Budget) -> Judgement {
         None => (leaders::one_an_epoch(&run.events), leaders::one_at_the_end(&run.events)),
     };
     let stock = match (run.in_books, run.houses) {
-        (false, None) => stock::judge(&stories, budget),
-        (_, houses) => stock::not_promised(houses.is_some()),
+        (false, Some(Houses { goes_by_counts: true, .. })) => stock::not_promised(true),
+        (false, houses) => stock::judge(&stories, houses.is_some(), budget),
+        (true, _) => stock::not_promised(false),
     };
     let findings = vec![
         history::well_formed_of(&run.history, &from_events(&run.events)),

@@ -69,9 +69,9 @@ enum End {
 }
 
 /// Judges every good.
-pub fn judge(stories: &Stories<'_>, budget: &mut Budget) -> Finding {
+pub fn judge(stories: &Stories<'_>, is_of_houses: bool, budget: &mut Budget) -> Finding {
     let places: BTreeMap<usize, usize> =
-        serial_order(stories.events, false).into_iter().zip(0..).collect();
+        serial_order(stories.events, is_of_houses).into_iter().zip(0..).collect();
     let sellers = sellers(stories);
     let mut shelves: BTreeMap<&Good, Shelf> = BTreeMap::new();
     let mut unknown = None;
@@ -124,9 +124,9 @@ pub fn judge(stories: &Stories<'_>, budget: &mut Budget) -> Finding {
 }
 
 /// What is said where a trader may not know of all that is for sale.
-pub fn not_promised(is_of_houses: bool) -> Finding {
-    let evidence = match is_of_houses {
-        true => "a trading house refuses by what it was lent or told",
+pub fn not_promised(by_counts: bool) -> Finding {
+    let evidence = match by_counts {
+        true => "traders deny by counts that may be old",
         false => "the goods of a seller that is away are not for sale",
     };
     Finding::new(PROPERTY, Ruling::NotPromised, evidence.to_owned())
