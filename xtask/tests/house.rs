@@ -16,6 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "bazaar",
         &[
+            "lab",
             "judge",
             "checker",
             "exports",
@@ -31,6 +32,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "machine",
         ],
     ),
+    ("lab", &["view", "market", "clocks", "machine"]),
     ("judge", &["view", "checker", "market", "groupcast", "clocks", "machine"]),
     ("exports", &["view", "market", "machine"]),
     ("view", &["peer", "market", "groupcast", "machine"]),

@@ -1,0 +1,196 @@
+//! A recommendation: which level of a factor to use instead of the usual one, and when; told from
+//! the figures alone.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::Setting;
+use crate::experiment::Settings;
+use crate::says::pairs;
+use crate::table::Table;
+use crate::words::{list, number, with_unit};
+
+/// What is asked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    /// What the question is called.
+    pub title: String,
+    /// Where it comes from.
+    pub source: String,
+    /// What is asked.
+    pub question: String,
+    /// The experiment that tells what is gained.
+    pub experiment: String,
+    /// Its factor: what there is to choose from.
+    pub factor: String,
+    /// The level that the others are compared with.
+    pub baseline: Setting,
+    /// What is gained: a column of which more is better.
+    pub column: String,
+    /// What it may cost.
+    #[serde(default, rename = "harm")]
+    pub harms: Vec<Harm>,
+    /// What these figures leave open.
+    #[serde(default)]
+    pub open: Vec<String>,
+}
+
+/// Something that is wanted to be 0.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Harm {
+    /// The experiment that tells it; its cases have the same factor.
+    pub experiment: String,
+    /// The column.
+    pub column: String,
+}
+
+/// What the figures say of one level.
+struct Found {
+    level: Setting,
+    /// Its figure, as often as it holds that of the baseline, and whether that is sure.
+    ratios: Vec<(Settings, f64, bool)>,
+    harms: Vec<String>,
+}
+
+impl Found {
+    fn won(&self) -> usize {
+        self.ratios.iter().filter(|(_, ratio, sure)| *sure && *ratio > 1.0).count()
+    }
+
+    fn lost(&self) -> usize {
+        self.ratios.iter().filter(|(_, ratio, sure)| *sure && *ratio < 1.0).count()
+    }
+
+    fn middle(&self) -> f64 {
+        let ratios: Vec<f64> = self.ratios.iter().map(|(_, ratio, _)| *ratio).collect();
+        crate::Spread::of(&ratios).map_or(f64::NAN, |spread| spread.median)
+    }
+}
+
+impl Choice {
+    /// The answer, in sentences; none where nothing was measured.
+    pub fn answer(&self, tables: &BTreeMap<String, Table<'_>>) -> Vec<String> {
+        let Some(table) = tables.get(&self.experiment) else { return Vec::new() };
+        let Some(factor) = table.experiment.factor(&self.factor) else { return Vec::new() };
+        let levels = factor.levels.iter().map(|level| level.value.clone());
+        let candidates = levels.filter(|level| !level.is(&self.baseline));
+        let found: Vec<Found> = candidates
+            .map(|level| self.found(table, tables, level))
+            .filter(|found| !found.ratios.is_empty())
+            .collect();
+        let mut said: Vec<String> = found.iter().map(|found| self.tell(found)).collect();
+        if !found.is_empty() {
+            said.push(self.recommend(&found));
+        }
+        said
+    }
+
+    fn found(
+        &self,
+        table: &Table<'_>,
+        tables: &BTreeMap<String, Table<'_>>,
+        level: Setting,
+    ) -> Found {
+        let none = Settings::new();
+        let pairs = pairs(table, &self.column, &self.factor, [&level, &self.baseline], &none);
+        let ratios = pairs
+            .iter()
+            .map(|(row, one, other)| {
+                let mut settings = row.case.settings.clone();
+                settings.remove(&self.factor);
+                let ratio = one.spread.median / other.spread.median;
+                (settings, ratio, !one.spread.overlaps(&other.spread))
+            })
+            .filter(|(_, ratio, _)| ratio.is_finite())
+            .collect();
+        let harms = self.harms.iter().filter_map(|harm| {
+            let table = tables.get(&harm.experiment)?;
+            let column = table.experiment.column(&harm.column)?;
+            let only = Settings::from([(self.factor.clone(), level.clone())]);
+            let worst = table
+                .fitting(&only, &harm.column)
+                .map(|(_, figure)| figure.spread.highest)
+                .max_by(f64::total_cmp)?;
+            let most = with_unit(worst, &column.unit);
+            (worst > 0.0).then(|| format!("{} of up to {most}", column.label))
+        });
+        let harms = harms.collect();
+        Found { level, ratios, harms }
+    }
+
+    fn tell(&self, found: &Found) -> String {
+        let Found { level, ratios, harms } = found;
+        let all = ratios.len();
+        let mut sorted: Vec<f64> = ratios.iter().map(|(_, ratio, _)| *ratio).collect();
+        sorted.sort_by(f64::total_cmp);
+        let span = match (sorted.first(), sorted.last()) {
+            (Some(least), Some(most)) if all > 1 => {
+                format!("{} to {} times", number(*least), number(*most))
+            }
+            _ => format!("{} times", number(found.middle())),
+        };
+        let harm = match harms.as_slice() {
+            [] => "no harm was measured".to_owned(),
+            harms => format!("at the price of {}", list(harms)),
+        };
+        format!(
+            "{level}: {span} what {} gives; surely more in {} of {all} cases and surely less in {}; \
+             {harm}.",
+            self.baseline,
+            found.won(),
+            found.lost()
+        )
+    }
+
+    /// Without harm before with, then by the middle ratio.
+    fn recommend(&self, found: &[Found]) -> String {
+        let harmless = found.iter().filter(|found| found.harms.is_empty() && found.won() > 0);
+        let best = harmless.max_by(|one, other| one.middle().total_cmp(&other.middle()));
+        let Some(best) = best else {
+            return format!(
+                "Recommendation: {}. Nothing that was measured surely gains by leaving it without \
+                 doing harm.",
+                self.baseline
+            );
+        };
+        let level = &best.level;
+        if best.won() == best.ratios.len() {
+            return format!("Recommendation: {level}, in every case that was measured.");
+        }
+        let always = self.conditions(best, |ratio, sure| sure && ratio > 1.0);
+        let when = match always.as_slice() {
+            [] => format!(
+                "where it pays, which is in {} of {} cases and hangs on no single setting",
+                best.won(),
+                best.ratios.len()
+            ),
+            always => format!("with {}", list(always)),
+        };
+        let elsewhere = if best.lost() == 0 {
+            format!("elsewhere it is no worse than {}, within the spreads", self.baseline)
+        } else {
+            let settings = self.conditions(best, |ratio, sure| sure && ratio < 1.0);
+            let where_ = match settings.as_slice() {
+                [] => "in the cases where it gives less".to_owned(),
+                settings => format!("with {}", list(settings)),
+            };
+            format!("{} {where_}", self.baseline)
+        };
+        format!("Recommendation: {level} {when}; {elsewhere}.")
+    }
+
+    /// The single settings with which all ratios are as wanted.
+    fn conditions(&self, found: &Found, is_wanted: impl Fn(f64, bool) -> bool) -> Vec<String> {
+        let mut by_setting: BTreeMap<String, bool> = BTreeMap::new();
+        for (settings, ratio, sure) in &found.ratios {
+            for (name, value) in settings {
+                let all = by_setting.entry(format!("{name} = {value}")).or_insert(true);
+                *all &= is_wanted(*ratio, *sure);
+            }
+        }
+        by_setting.into_iter().filter(|(_, all)| *all).map(|(setting, _)| setting).collect()
+    }
+}
