@@ -19,6 +19,10 @@ pub const DELAY: Duration = Duration::from_micros(100);
 const QUIET_MULTICASTS: u64 = 40;
 /// Rounds of the busy part: in each, one delay after the other, every member multicasts.
 const BUSY_ROUNDS: u64 = 200;
+/// After how long all that was sent is delivered everywhere: without losses, and with them, when
+/// some of it is sent again and again.
+const SETTLES: Duration = Duration::from_millis(100);
+const SETTLES_WITH_LOSS: Duration = Duration::from_secs(5);
 /// How long a group may take to form, in virtual time.
 const FORMING_MAX: Duration = Duration::from_secs(60);
 
@@ -66,17 +70,31 @@ pub struct Crash {
 /// # Errors
 /// The group did not form, or a survivor did not deliver what was sent.
 pub fn measure(order: Order, delivery: Delivery, members: u32) -> Result<Row, String> {
-    let mut bench = Bench::new(order, delivery, members);
+    measure_with(order, delivery, members, 0.0, 1)
+}
+
+/// The same on links that lose messages with this probability, drawn from a seed.
+///
+/// # Errors
+/// The group did not form, or a survivor did not deliver what was sent.
+pub fn measure_with(
+    order: Order,
+    delivery: Delivery,
+    members: u32,
+    loss: f64,
+    seed: u64,
+) -> Result<Row, String> {
+    let mut bench = Bench::new(order, delivery, members, loss, seed);
     bench.form()?;
     let quiet = bench.load(members, |bench| {
         for turn in 0..QUIET_MULTICASTS {
             bench.multicast(NodeId(turn as u32 % members));
-            bench.pass(Duration::from_millis(100));
+            bench.pass(bench.settles);
         }
     });
     let busy = bench.load(members, |bench| {
         bench.all_multicast(0, BUSY_ROUNDS);
-        bench.pass(Duration::from_millis(100));
+        bench.pass(bench.settles);
     });
     bench.is_complete(0)?;
     let crash = bench.crash();
@@ -88,6 +106,8 @@ struct Bench {
     world: World<Group>,
     watch: Watch,
     members: u32,
+    /// After how long all that was sent is delivered everywhere.
+    settles: Duration,
 }
 
 #[derive(Default)]
@@ -118,16 +138,16 @@ impl Observer<Group> for Watch {
 }
 
 impl Bench {
-    fn new(order: Order, delivery: Delivery, members: u32) -> Self {
+    fn new(order: Order, delivery: Delivery, members: u32, loss: f64, seed: u64) -> Self {
         let links = Links {
             delay_min: DELAY,
             delay_spread: Duration::ZERO,
             straggler_one_in: 0,
-            loss: 0.0,
+            loss,
             duplication: 0.0,
         };
-        let network = Network::new(links, Random::from_seed(1));
-        let mut world = World::new(1, members as usize, network, Duration::ZERO);
+        let network = Network::new(links, Random::from_seed(seed));
+        let mut world = World::new(seed, members as usize, network, Duration::ZERO);
         let mut watch = Watch::default();
         for node in (0..members).map(NodeId) {
             let settings = Settings {
@@ -138,7 +158,8 @@ impl Bench {
             };
             world.start(node, Group::new(settings), &mut watch);
         }
-        Self { world, watch, members }
+        let settles = if loss > 0.0 { SETTLES_WITH_LOSS } else { SETTLES };
+        Self { world, watch, members, settles }
     }
 
     fn form(&mut self) -> Result<(), String> {
@@ -242,7 +263,7 @@ impl Bench {
             }
         }
         self.all_multicast(1, 20);
-        self.pass(Duration::from_millis(100));
+        self.pass(self.settles);
         Crash { gap_delays: delays(self.watch.gap), messages: messages.unwrap_or_default() }
     }
 

@@ -16,6 +16,7 @@
 //! ```
 
 mod faults;
+mod measure;
 mod swarm;
 mod watch;
 mod world;
@@ -29,6 +30,7 @@ use machine::Instant;
 
 use crate::invariants::Violation;
 use crate::sweep::{Tally, least, tally};
+pub use measure::{Figures, Shape, measure};
 pub use swarm::{FAULTS_MIN, Fault, Planned, Swarm};
 pub use watch::Contents;
 use world::HousesWorld;
