@@ -11,6 +11,7 @@ use crate::exit;
 use crate::export::ExportArgs;
 use crate::group::member::MemberArgs;
 use crate::group::{GroupArgs, preset};
+use crate::lab::LabVerb;
 use crate::node::NodeArgs;
 use crate::run::RunArgs;
 use crate::scenario::{Scenario, ScenarioError};
@@ -45,6 +46,9 @@ enum Verb {
     /// Takes figures, each beside what the machine could do at best
     #[command(subcommand)]
     Bench(BenchVerb),
+    /// Runs experiments, reports on them, and compares them
+    #[command(subcommand)]
+    Lab(LabVerb),
     /// Shows presets and resolved scenarios
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -75,6 +79,7 @@ pub fn main() -> ExitCode {
         Verb::Check(args) => crate::check::command(args),
         Verb::Export(args) => crate::export::command(args),
         Verb::Bench(verb) => crate::bench::command(verb),
+        Verb::Lab(verb) => crate::lab::command(verb),
         Verb::Config(verb) => config(verb),
         Verb::Group(args) => crate::group::command(args),
         Verb::GroupMember(args) => crate::group::member::run(args).map(|()| ExitCode::SUCCESS),

@@ -9,6 +9,7 @@ pub mod exit;
 pub mod export;
 pub mod group;
 pub mod houses;
+pub mod lab;
 pub mod node;
 pub mod overlay;
 pub mod run;

@@ -1,7 +1,7 @@
 //! `bazaar bench`: figures, each beside what the machine could do at best in the same run.
 
 mod buy;
-mod experiments;
+pub(crate) mod experiments;
 mod failover;
 mod houses;
 mod multicast;
@@ -165,7 +165,7 @@ pub fn command(verb: &BenchVerb) -> anyhow::Result<ExitCode> {
 }
 
 /// Says nothing: figures are the only output.
-const SILENT: Talk = Talk { quiet: true, terminal: false };
+pub(crate) const SILENT: Talk = Talk { quiet: true, terminal: false };
 
 fn resolve(sets: &[String]) -> anyhow::Result<Scenario> {
     Ok(Scenario::resolve("market", None, sets)?)
@@ -197,10 +197,10 @@ fn median(mut figures: Vec<f64>) -> f64 {
 }
 
 /// A folder for runs that goes when the bench is done.
-struct Scratch(std::path::PathBuf);
+pub(crate) struct Scratch(pub(crate) std::path::PathBuf);
 
 impl Scratch {
-    fn new(parent: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn new(parent: &Path) -> anyhow::Result<Self> {
         let name = format!("bench-{}", std::process::id());
         let folder = parent.join(name);
         std::fs::create_dir_all(&folder)?;

@@ -27,7 +27,7 @@ use crate::settings::buyers;
 pub use faults::Plan;
 pub use journal::{Chain, chain, market, market_of, of_warehouse};
 pub use links::Links;
-pub use outcome::{Outcome, read};
+pub use outcome::{Outcome, read, write_report};
 pub use processes::Processes;
 pub use simulated::Simulated;
 pub use venue::Venue;

@@ -48,14 +48,15 @@ pub(super) fn finish(
     let topology = topology(scenario, directory, &events)?;
     let text = serde_json::to_string_pretty(&topology)?;
     fs::write(directory.join("topology.json"), text).context("cannot write topology.json")?;
-    fs::write(directory.join("topology.svg"), topology.svg())
-        .context("cannot write topology.svg")?;
+    let drawing = topology.svg();
+    fs::write(directory.join("topology.svg"), &drawing).context("cannot write topology.svg")?;
     let Journaled { market, in_books } = market(directory)?;
     let run = RunFiles { events, history, market, in_books, houses: houses(scenario) };
     let judgement = judge::judge(&run);
     let summary = summarise(scenario, &run, &judgement, seconds);
     let text = serde_json::to_string(&summary)? + "\n";
     fs::write(directory.join("summary.json"), text).context("cannot write summary.json")?;
+    write_report(directory, &summary, &run.events, &drawing)?;
     // All of it stands in events.jsonl now.
     match fs::remove_dir_all(directory.join("processes")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -71,6 +72,21 @@ fn houses(scenario: &Scenario) -> Option<Houses> {
     let goes_by_counts = matches!(scenario.cache, Cache::TimeToLive | Cache::Push);
     let traders = scenario.houses.traders;
     scenario.is_of_houses().then_some(Houses { traders, goes_by_counts })
+}
+
+/// Writes the page over a run.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_report(
+    directory: &Path,
+    summary: &Summary,
+    events: &[Event],
+    topology_svg: &str,
+) -> anyhow::Result<()> {
+    let command = format!("bazaar run {}", directory.join("scenario.toml").display());
+    let page = lab::RunReport { summary, events, topology_svg, command: &command }.page();
+    fs::write(directory.join(lab::PAGE), page).context("cannot write report.html")
 }
 
 fn summarise(scenario: &Scenario, run: &RunFiles, judgement: &Judgement, seconds: f64) -> Summary {

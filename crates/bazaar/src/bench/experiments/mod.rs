@@ -5,8 +5,8 @@
 //! *figures* that are taken from the run's own events. Nothing is probed: a buyer's own two stamps,
 //! from asking to its answer, are what the papers measured as well.
 
-mod catalogue;
-mod samples;
+pub(crate) mod catalogue;
+pub(crate) mod samples;
 mod show;
 
 use std::collections::BTreeMap;
@@ -21,10 +21,10 @@ use view::Verdict;
 
 use super::Scratch;
 use crate::exit;
-use crate::run::{Plan, Processes, Talk, Venue as _, conduct, nanos};
+use crate::run::{Outcome, Plan, Processes, Talk, Venue as _, conduct, nanos};
 use crate::scenario::{DurationText, Scenario};
 use crate::settings::buyers;
-use catalogue::{Case, Ends, Experiment};
+use catalogue::{Case, Ends};
 use samples::{Sample, Statistics, samples};
 
 /// Rounds of a bare ping-pong, and blocks made durable, that every experiment is read beside.
@@ -74,7 +74,7 @@ pub struct ExperimentArgs {
 /// One figure: ours, and the paper's where it gives one.
 #[derive(Debug, Clone, Serialize)]
 struct Row {
-    experiment: &'static str,
+    experiment: String,
     case: String,
     figure: String,
     /// None if nothing of the kind happened.
@@ -86,10 +86,10 @@ struct Row {
 /// All that an experiment found.
 #[derive(Debug, Serialize)]
 struct Report {
-    experiment: &'static str,
-    paper: &'static str,
+    experiment: String,
+    paper: String,
     rows: Vec<Row>,
-    remarks: &'static [&'static str],
+    remarks: Vec<String>,
     /// Over all runs.
     verdict: Verdict,
     violations: Vec<String>,
@@ -99,14 +99,14 @@ struct Report {
 
 /// `bazaar bench` with the name of an experiment.
 pub(super) fn command(verb: &ExperimentVerb) -> anyhow::Result<ExitCode> {
-    let (experiment, args) = match verb {
-        ExperimentVerb::Lag(args) => (catalogue::lag(), args),
-        ExperimentVerb::Reelection(args) => (catalogue::reelection(), args),
-        ExperimentVerb::Transactions(args) => (catalogue::transactions(), args),
-        ExperimentVerb::Responses(args) => (catalogue::responses(), args),
-        ExperimentVerb::Requests(args) => (catalogue::requests(), args),
+    let (id, args) = match verb {
+        ExperimentVerb::Lag(args) => ("lag", args),
+        ExperimentVerb::Reelection(args) => ("reelection", args),
+        ExperimentVerb::Transactions(args) => ("transactions", args),
+        ExperimentVerb::Responses(args) => ("responses", args),
+        ExperimentVerb::Requests(args) => ("requests", args),
     };
-    let report = take(&experiment, args)?;
+    let report = take(&crate::lab::experiment(id)?, args)?;
     show::show(&report, args)?;
     Ok(match report.verdict {
         Verdict::Pass => ExitCode::SUCCESS,
@@ -115,76 +115,84 @@ pub(super) fn command(verb: &ExperimentVerb) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn take(experiment: &Experiment, args: &ExperimentArgs) -> anyhow::Result<Report> {
-    let name = experiment.name;
+fn take(experiment: &lab::Experiment, args: &ExperimentArgs) -> anyhow::Result<Report> {
+    let name = &experiment.id;
+    let cases: Vec<Case> = experiment
+        .cases(false)
+        .iter()
+        .map(|case| Case::of(experiment, case))
+        .collect::<anyhow::Result<_>>()?;
     // All that could be wrong with the settings is found before anything is started.
     let scenarios: Vec<Scenario> =
-        experiment.cases.iter().map(|case| resolve(case, args)).collect::<Result<_, _>>()?;
+        cases.iter().map(|case| resolve(case, &args.sets)).collect::<Result<_, _>>()?;
     let scratch = Scratch::new(&args.folder)?;
-    let mut rows = probes(name, &scratch.0)?;
     let mut report = Report {
-        experiment: name,
-        paper: experiment.paper,
-        rows: Vec::new(),
-        remarks: experiment.remarks,
+        experiment: name.clone(),
+        paper: experiment.source.clone(),
+        rows: probes(name, &scratch.0)?,
+        remarks: experiment.remarks.clone(),
         verdict: Verdict::Pass,
         violations: Vec::new(),
         series: Vec::new(),
     };
+    let talk = Talk { quiet: args.quiet, terminal: std::io::stderr().is_terminal() };
     let mut found: BTreeMap<usize, Vec<Sample>> = BTreeMap::new();
     for repetition in 0..args.repetitions {
-        for (index, (case, scenario)) in experiment.cases.iter().zip(&scenarios).enumerate() {
+        for (index, (case, scenario)) in cases.iter().zip(&scenarios).enumerate() {
             if !args.quiet {
                 eprintln!("{name}: {}", case.label);
             }
             let directory = scratch.0.join(format!("{repetition}-{index}"));
             std::fs::create_dir_all(&directory)?;
-            let samples = run(case, scenario, &directory, args, &mut report)?;
+            let outcome = run(case, scenario, &directory, &talk)?;
+            report.verdict = worse(report.verdict, outcome.summary.verdict);
+            let violations = outcome.summary.violations.iter();
+            report.violations.extend(violations.map(|broken| format!("{}: {broken}", case.label)));
+            let samples = samples(&outcome.events);
             report.series.extend(samples.iter().map(|of| (case.label.clone(), of.clone())));
             found.entry(index).or_default().extend(samples);
         }
     }
-    for (index, (case, scenario)) in experiment.cases.iter().zip(&scenarios).enumerate() {
-        let buyers = buyers(scenario);
+    for (index, case) in cases.iter().enumerate() {
         let samples = found.get(&index).map_or(&[][..], Vec::as_slice);
-        for figure in &case.figures {
-            for (label, nanos) in figure.measure.take(samples, &buyers) {
-                rows.push(Row {
-                    experiment: name,
-                    case: case.label.clone(),
-                    figure: label,
-                    ours: Statistics::of(nanos),
-                    paper_ms: figure.paper_ms,
-                });
-            }
-        }
+        report.rows.extend(case.figures.iter().map(|figure| Row {
+            experiment: name.clone(),
+            case: case.label.clone(),
+            figure: figure.label.clone(),
+            ours: Statistics::of(figure.measure.take(samples)),
+            paper_ms: figure.paper_ms,
+        }));
     }
-    report.rows = rows;
     Ok(report)
 }
 
-fn resolve(case: &Case, args: &ExperimentArgs) -> anyhow::Result<Scenario> {
+/// The scenario of a case, with further keys laid over it.
+///
+/// # Errors
+/// All that is wrong with it.
+pub(crate) fn resolve(case: &Case, more: &[String]) -> anyhow::Result<Scenario> {
     // Of any free ports, lest one run meets what is left of the one before.
     let mut sets = vec!["run.duration=10m".to_owned(), "run.base_port=0".to_owned()];
-    sets.extend(case.sets.iter().chain(&args.sets).cloned());
-    Ok(Scenario::resolve(case.preset, None, &sets)?)
+    sets.extend(case.sets.iter().chain(more).cloned());
+    Ok(Scenario::resolve(&case.preset, None, &sets)?)
 }
 
 /// Runs a case until it has what it is run for.
-fn run(
+///
+/// # Errors
+/// A process fails, the time is over, or Ctrl-C came.
+pub(crate) fn run(
     case: &Case,
     scenario: &Scenario,
     directory: &Path,
-    args: &ExperimentArgs,
-    report: &mut Report,
-) -> anyhow::Result<Vec<Sample>> {
-    let talk = Talk { quiet: args.quiet, terminal: std::io::stderr().is_terminal() };
+    talk: &Talk,
+) -> anyhow::Result<Outcome> {
     let buyers = buyers(scenario);
     let limit_ns = nanos(scenario.run.duration);
     let (mut is_done, mut halts) = (false, Halts::default());
     let mut plan = Plan::new(scenario);
     let processes = Processes::start(scenario, directory)?;
-    let outcome = conduct(scenario, directory, &talk, processes, |processes| {
+    let outcome = conduct(scenario, directory, talk, processes, |processes| {
         plan.carry_out(processes)?;
         is_done = match case.ends {
             Ends::Purchases => processes.have_bought_all(&buyers),
@@ -204,10 +212,7 @@ fn run(
     if !is_done {
         bail!("interrupted in the case \"{}\"; no figures were written", case.label);
     }
-    report.verdict = worse(report.verdict, outcome.summary.verdict);
-    let violations = outcome.summary.violations.iter();
-    report.violations.extend(violations.map(|broken| format!("{}: {broken}", case.label)));
-    Ok(samples(&outcome.events))
+    Ok(outcome)
 }
 
 /// How often one trader followed another.
@@ -236,13 +241,13 @@ fn worse(one: Verdict, other: Verdict) -> Verdict {
 }
 
 /// What the machine could do at best just before.
-fn probes(experiment: &'static str, folder: &Path) -> anyhow::Result<Vec<Row>> {
+fn probes(experiment: &str, folder: &Path) -> anyhow::Result<Vec<Row>> {
     let mut echo = Command::new(std::env::current_exe()?);
     echo.args(["bench", "echo"]);
     let ping_pong = host::probe::ping_pong(echo, PROBE_ROUNDS).context("the ping-pong failed")?;
     let fdatasync = host::probe::fdatasync(folder, PROBE_ROUNDS).context("fdatasync failed")?;
     let row = |figure: &str, nanos| Row {
-        experiment,
+        experiment: experiment.to_owned(),
         case: "this machine".to_owned(),
         figure: figure.to_owned(),
         ours: Statistics::of(nanos),

@@ -8,7 +8,7 @@ use view::{Event, Operation, Stepped, What};
 
 /// One buy as its buyer saw it, or one halt of trade.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sample {
+pub(crate) struct Sample {
     pub kind: Kind,
     /// The buyer, or the next trader.
     pub node: NodeId,
@@ -25,7 +25,7 @@ pub(super) struct Sample {
 
 /// What a sample is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A buy that ended in a purchase.
     Sold,
     /// A buy that was refused.
@@ -46,12 +46,12 @@ impl Kind {
 
 /// Which of a case's samples make a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Measure {
+pub(crate) enum Measure {
     /// Purchases, from asking to the answer. Refusals are left out: they sell nothing, and there are
     /// many while nobody has deposited what a buyer looks for.
     Buys,
-    /// The same, one figure a buyer.
-    BuysOfEach,
+    /// The same of one buyer.
+    BuysOf(NodeId),
     /// A buyer's first buy, sold or refused, that a next trader answered, from the buyer's answer
     /// before. Of use where buyers do not pause.
     OverElections,
@@ -60,32 +60,25 @@ pub(super) enum Measure {
 }
 
 impl Measure {
-    /// The figures of this measure over a run with these buyers: their names, and their samples in
-    /// nanoseconds.
-    pub(super) fn take(self, samples: &[Sample], buyers: &[NodeId]) -> Vec<(String, Vec<u64>)> {
-        let all = |kind| samples.iter().filter(|of| of.kind == kind).map(|of| of.took_ns).collect();
+    /// The samples of this measure, in nanoseconds, in order of time.
+    pub(crate) fn take(self, samples: &[Sample]) -> Vec<u64> {
+        let all = |kind| samples.iter().filter(move |of| of.kind == kind);
         match self {
-            Self::Buys => vec![("buy".to_owned(), all(Kind::Sold))],
-            Self::Halts => vec![("halt of trade".to_owned(), all(Kind::Halt))],
+            Self::Buys => all(Kind::Sold).map(|of| of.took_ns).collect(),
+            Self::BuysOf(buyer) => {
+                all(Kind::Sold).filter(|of| of.node == buyer).map(|of| of.took_ns).collect()
+            }
+            Self::Halts => all(Kind::Halt).map(|of| of.took_ns).collect(),
             Self::OverElections => {
                 let over = samples.iter().filter(|of| of.kind != Kind::Halt && of.takeovers > 0);
-                let nanos = over.map(|of| of.paused_ns + of.took_ns).collect();
-                vec![("buy over an election".to_owned(), nanos)]
-            }
-            Self::BuysOfEach => {
-                let of_one = |&buyer: &NodeId| {
-                    let own = |of: &&Sample| of.kind == Kind::Sold && of.node == buyer;
-                    let nanos = samples.iter().filter(own).map(|of| of.took_ns).collect();
-                    (format!("buy of peer {buyer}"), nanos)
-                };
-                buyers.iter().map(of_one).collect()
+                over.map(|of| of.paused_ns + of.took_ns).collect()
             }
         }
     }
 }
 
 /// What the events of a run, in order of time, tell.
-pub(super) fn samples(events: &[Event]) -> Vec<Sample> {
+pub(crate) fn samples(events: &[Event]) -> Vec<Sample> {
     let (mut samples, mut takeovers) = (Vec::new(), Vec::new());
     let mut numbers: BTreeMap<(NodeId, Kind), u64> = BTreeMap::new();
     let mut answered_ns: BTreeMap<NodeId, u64> = BTreeMap::new();
@@ -222,13 +215,11 @@ mod tests {
             (kind, node.0, number, began_ns, took_ns, paused_ns, takeovers)
         });
         assert_eq!(found.collect::<Vec<_>>(), expected);
-        let take = |measure: Measure| measure.take(&samples, &[NodeId(1), NodeId(2)]);
-        assert_eq!(take(Measure::Buys), [("buy".to_owned(), vec![5, 12, 4])]);
-        assert_eq!(take(Measure::OverElections)[0].1, [30]);
-        assert_eq!(take(Measure::Halts)[0].1, [7]);
-        let each = ["buy of peer 1", "buy of peer 2"].map(str::to_owned);
-        let [of_1, of_2] = each;
-        assert_eq!(take(Measure::BuysOfEach), [(of_1, vec![5, 12, 4]), (of_2, vec![])]);
+        assert_eq!(Measure::Buys.take(&samples), [5, 12, 4]);
+        assert_eq!(Measure::OverElections.take(&samples), [30]);
+        assert_eq!(Measure::Halts.take(&samples), [7]);
+        assert_eq!(Measure::BuysOf(NodeId(1)).take(&samples), [5, 12, 4]);
+        assert_eq!(Measure::BuysOf(NodeId(2)).take(&samples), []);
     }
 
     #[test]

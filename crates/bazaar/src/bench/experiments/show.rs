@@ -55,7 +55,7 @@ fn series(report: &Report) -> String {
         let Sample { kind, node, number, takeovers, .. } = sample;
         let [began, paused, took] =
             [sample.began_ns, sample.paused_ns, sample.took_ns].map(|nanos| nanos as f64 / 1e6);
-        let (experiment, case, kind) = (report.experiment, field(case), kind.name());
+        let (experiment, case, kind) = (&report.experiment, field(case), kind.name());
         let _ = writeln!(
             text,
             "{experiment},{case},{kind},{node},{number},{began:.6},{paused:.6},{took:.6},{takeovers}"
@@ -103,7 +103,7 @@ fn table(report: &Report) -> String {
         let paper = row.paper_ms.map_or_else(|| "-".to_owned(), |ms| ms.to_string());
         let _ = writeln!(text, "{paper:>13}");
     }
-    for remark in report.remarks {
+    for remark in &report.remarks {
         let _ = writeln!(text, "{remark}");
     }
     let _ = writeln!(text, "verdict over all runs: {}", report.verdict);
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn what_did_not_happen_has_empty_fields_and_commas_are_quoted() {
         let row = Row {
-            experiment: "requests",
+            experiment: "requests".to_owned(),
             case: "one, \"two\"".to_owned(),
             figure: "buy".to_owned(),
             ours: None,
@@ -131,10 +131,10 @@ mod tests {
         let text = csv(std::slice::from_ref(&row));
         assert_eq!(text.lines().nth(1), Some("requests,\"one, \"\"two\"\"\",buy,0,,,,,12.2"));
         let report = Report {
-            experiment: "requests",
-            paper: "a paper",
+            experiment: "requests".to_owned(),
+            paper: "a paper".to_owned(),
             rows: vec![row],
-            remarks: &[],
+            remarks: Vec::new(),
             verdict: Verdict::Pass,
             violations: Vec::new(),
             series: Vec::new(),

@@ -54,6 +54,9 @@ pub struct HousesArgs {
     /// Prints a line for each run as CSV
     #[arg(long)]
     csv: bool,
+    /// Prints each run as JSON
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
 }
 
 /// How traders use what they know, and where a sale from a loan is durable.
@@ -98,8 +101,9 @@ struct Shape {
 }
 
 /// One measurement.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 struct Measured {
+    #[serde(flatten)]
     shape: Shape,
     repetition: u8,
     goods_per_second: f64,
@@ -134,7 +138,9 @@ pub(super) fn command(args: &HousesArgs) -> anyhow::Result<ExitCode> {
             runs.push(Measured { repetition, ..told });
         }
     }
-    if args.csv {
+    if args.json {
+        println!("{}", serde_json::to_string(&runs)?);
+    } else if args.csv {
         print!("{}", csv(&runs));
     } else {
         print!("{}", table(&shapes, &runs));
