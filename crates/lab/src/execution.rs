@@ -190,8 +190,9 @@ mod tests {
                     _ => None,
                 };
                 for cause in own.into_iter().chain(sent) {
-                    for earlier in 0..place {
-                        before[place][earlier] |= earlier == cause || before[cause][earlier];
+                    let of_cause = before[cause].clone();
+                    for (earlier, known) in before[place].iter_mut().enumerate() {
+                        *known |= earlier == cause || of_cause[earlier];
                     }
                 }
             }

@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(Measure::OverElections.take(&samples), [30]);
         assert_eq!(Measure::Halts.take(&samples), [7]);
         assert_eq!(Measure::BuysOf(NodeId(1)).take(&samples), [5, 12, 4]);
-        assert_eq!(Measure::BuysOf(NodeId(2)).take(&samples), []);
+        assert!(Measure::BuysOf(NodeId(2)).take(&samples).is_empty());
     }
 
     #[test]
