@@ -77,6 +77,11 @@ fn a_market_loses_its_trader_elects_another_and_passes_over_both_transports() {
         for name in ["scenario.toml", "events.jsonl", "history.jsonl", "topology.json"] {
             assert!(out.join(name).is_file(), "{name}");
         }
+        let report = fs::read_to_string(out.join("report.html")).unwrap();
+        for part in ["Verdict: pass", "The election of peer 5, term", "Sales over time", "<svg"] {
+            assert!(report.contains(part), "{part}");
+        }
+        assert!(!report.contains("http"), "the page needs no network");
         let story = fs::read_to_string(out.join("peer-5.txt")).unwrap();
         assert!(story.contains("I am the new coordinator"), "{story}");
         assert_eq!(processes_of(&out), BTreeSet::new(), "no orphans");

@@ -56,7 +56,14 @@ fn one_seed_leaves_the_same_files_to_the_byte_and_another_one_others() {
         assert!(again[name] == *bytes, "{name} differs");
     }
     assert_ne!(one["events.jsonl"], other["events.jsonl"]);
-    for name in ["scenario.toml", "history.jsonl", "summary.json", "topology.svg", "peer-7.txt"] {
+    for name in [
+        "scenario.toml",
+        "history.jsonl",
+        "summary.json",
+        "topology.svg",
+        "peer-7.txt",
+        "report.html",
+    ] {
         assert!(one.contains_key(name), "{name} is missing among {names:?}");
     }
     // The files alone give the same verdict.

@@ -167,7 +167,7 @@ impl Choice {
                 best.won(),
                 best.ratios.len()
             ),
-            always => format!("with {}", list(always)),
+            always => format!("wherever {}", either(always)),
         };
         let elsewhere = if best.lost() == 0 {
             format!("elsewhere it is no worse than {}, within the spreads", self.baseline)
@@ -175,22 +175,30 @@ impl Choice {
             let settings = self.conditions(best, |ratio, sure| sure && ratio < 1.0);
             let where_ = match settings.as_slice() {
                 [] => "in the cases where it gives less".to_owned(),
-                settings => format!("with {}", list(settings)),
+                settings => format!("wherever {}", either(settings)),
             };
             format!("{} {where_}", self.baseline)
         };
         format!("Recommendation: {level} {when}; {elsewhere}.")
     }
 
-    /// The single settings with which all ratios are as wanted.
+    /// The single settings with which all ratios are as wanted: each of them is enough.
     fn conditions(&self, found: &Found, is_wanted: impl Fn(f64, bool) -> bool) -> Vec<String> {
         let mut by_setting: BTreeMap<String, bool> = BTreeMap::new();
         for (settings, ratio, sure) in &found.ratios {
             for (name, value) in settings {
-                let all = by_setting.entry(format!("{name} = {value}")).or_insert(true);
+                let all = by_setting.entry(format!("{name} is {value}")).or_insert(true);
                 *all &= is_wanted(*ratio, *sure);
             }
         }
         by_setting.into_iter().filter(|(_, all)| *all).map(|(setting, _)| setting).collect()
+    }
+}
+
+/// Words with commas between them, and an *or* before the last one.
+fn either(words: &[String]) -> String {
+    match words {
+        [all @ .., last] if !all.is_empty() => format!("{} or {last}", all.join(", ")),
+        words => words.concat(),
     }
 }

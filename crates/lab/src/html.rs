@@ -23,7 +23,8 @@ figcaption{font-weight:600;color:var(--ink)}
 table{border-collapse:collapse;font-size:.86rem;margin:.4em 0}
 caption{text-align:left;padding:.2em 0}
 th,td{border-bottom:1px solid var(--rule);padding:.22em .6em;text-align:left;vertical-align:top}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+td.n{white-space:nowrap}th.n{min-width:4.5rem}td:first-child{min-width:13rem}
 thead th{background:var(--tint);vertical-align:bottom}
 code,pre{font-family:ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;font-size:.86rem;
 background:var(--tint);border-radius:3px}

@@ -199,7 +199,11 @@ fn ratio(
         (1, 1) => "the spreads do not overlap".to_owned(),
         (apart, all) => format!("the spreads do not overlap in {apart} of {all} cases"),
     };
-    Some(format!("{} with {}, beside {}: {how}; {sure}.", upper(label), levels[0], levels[1]))
+    let of = match (levels[0], table.experiment.factor(factor)) {
+        (Setting::Number(number), Some(factor)) => format!("{} = {number}", factor.label()),
+        (level, _) => level.to_string(),
+    };
+    Some(format!("{} with {of}, beside {}: {how}; {sure}.", upper(label), levels[1]))
 }
 
 fn growth(table: &Table<'_>, name: &str, factor: &str, only: &Settings) -> Vec<String> {

@@ -7,7 +7,7 @@ use crate::html::escaped;
 /// Room for the names of processes, in pixels.
 const NAMES: f64 = 92.0;
 /// Room on the right of the last event.
-const MARGIN: f64 = 40.0;
+const MARGIN: f64 = 90.0;
 const LANE_HEIGHT: f64 = 58.0;
 const TOP: f64 = 34.0;
 /// The most events that a diagram shows: beyond that nobody can tell them apart.

@@ -46,9 +46,11 @@ pub(super) fn false_alarm(cell: &Cell<'_>) -> anyhow::Result<Measured> {
 }
 
 fn of_election(found: &elections::Found) -> Measured {
+    let millis = found.took.map_or(f64::NAN, |took| took.as_secs_f64() * 1e3);
     Measured::default()
         .with("messages", found.messages as f64)
-        .with("election_ms", found.took.as_secs_f64() * 1e3)
+        .with("election_ms", millis)
+        .with("no_leader_percent", if found.took.is_some() { 0.0 } else { 100.0 })
 }
 
 pub(super) fn orders(cell: &Cell<'_>) -> anyhow::Result<Measured> {

@@ -84,8 +84,7 @@ pub fn write_report(
     events: &[Event],
     topology_svg: &str,
 ) -> anyhow::Result<()> {
-    let command = format!("bazaar run {}", directory.join("scenario.toml").display());
-    let page = lab::RunReport { summary, events, topology_svg, command: &command }.page();
+    let page = lab::RunReport { summary, events, topology_svg }.page();
     fs::write(directory.join(lab::PAGE), page).context("cannot write report.html")
 }
 

@@ -13,7 +13,7 @@ const BEFORE_NS: u64 = 5_000_000_000;
 /// How long after its end followers are waited for.
 const AFTER_NS: u64 = 500_000_000;
 /// From one event to the next one, in pixels.
-const STEP: f64 = 34.0;
+const STEP: f64 = 56.0;
 /// A time is written below every so many events.
 const TICK_EVERY: usize = 4;
 
@@ -38,14 +38,14 @@ pub(super) fn windows(events: &[Event]) -> Vec<Window> {
         let What::Elected { epoch, .. } = &event.what else { continue };
         let since = windows.last().map_or(0, |window| window.to_ns + 1);
         let since = since.max(event.time_ns.saturating_sub(BEFORE_NS));
-        let is_near = |of: &&Event| of.time_ns >= since && of.time_ns <= event.time_ns;
-        let from = events.iter().filter(is_near).find(|of| begins(&of.what));
+        let before = between(events, since, event.time_ns);
+        let from = before.iter().find(|of| begins(&of.what));
         let follows = |of: &&Event| {
-            let is_of_it = matches!(&of.what, What::Followed { epoch: of, .. } if of == epoch)
-                || matches!(&of.what, What::Trading { epoch: of, .. } if of == epoch);
-            is_of_it && (event.time_ns..=event.time_ns + AFTER_NS).contains(&of.time_ns)
+            matches!(&of.what, What::Followed { epoch: of, .. } if of == epoch)
+                || matches!(&of.what, What::Trading { epoch: of, .. } if of == epoch)
         };
-        let to = events.iter().rfind(follows);
+        let after = between(events, event.time_ns, event.time_ns.saturating_add(AFTER_NS));
+        let to = after.iter().rfind(follows);
         windows.push(Window {
             epoch: *epoch,
             from_ns: from.map_or(event.time_ns, |of| of.time_ns),
@@ -53,6 +53,13 @@ pub(super) fn windows(events: &[Event]) -> Vec<Window> {
         });
     }
     windows
+}
+
+/// The events of a time, both ends included; all events are in order of time.
+fn between(events: &[Event], from_ns: u64, to_ns: u64) -> &[Event] {
+    let begin = events.partition_point(|event| event.time_ns < from_ns);
+    let end = events.partition_point(|event| event.time_ns <= to_ns);
+    events.get(begin..end).unwrap_or_default()
 }
 
 /// Whether an election may begin with this.
@@ -101,8 +108,8 @@ fn told(event: &Event) -> Option<(NodeId, Mark, String)> {
 pub(super) fn diagram(events: &[Event], window: &Window, peers: &[NodeId]) -> SpaceTime {
     let lanes: BTreeMap<NodeId, usize> =
         peers.iter().enumerate().map(|(lane, &peer)| (peer, lane)).collect();
-    let inside = events.iter().filter(|of| (window.from_ns..=window.to_ns).contains(&of.time_ns));
-    let shown: Vec<(&Event, usize, Mark, String)> = inside
+    let shown: Vec<(&Event, usize, Mark, String)> = between(events, window.from_ns, window.to_ns)
+        .iter()
         .filter_map(|event| {
             let (node, mark, words) = told(event)?;
             Some((event, *lanes.get(&node)?, mark, words))
@@ -152,5 +159,54 @@ fn has_sent(earlier: &Event, heard: &Event) -> bool {
                 && matches!(&earlier.what, What::Elected { epoch: of, .. } if of == epoch)
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use view::Cause;
+
+    use super::*;
+
+    fn event(time_ns: u64, node: u32, what: What) -> Event {
+        Event { time_ns, node: NodeId(node), clock: None, what }
+    }
+
+    #[test]
+    fn messages_around_an_election_go_from_what_made_them_to_where_they_were_heard() {
+        let epoch = Epoch { counter: 2, node: NodeId(2) };
+        let heard = |from, says| What::ElectionHeard { from: NodeId(from), says };
+        let events = [
+            event(1, 1, What::BoughtAll { purchases: 1 }),
+            event(10, 0, What::Fault { fault: Fault::Kill, target: NodeId(3) }),
+            event(11, 1, What::Suspected { suspect: NodeId(3), cause: Cause::Crash }),
+            event(12, 1, What::Campaigned),
+            event(14, 2, heard(1, ElectionWord::Election)),
+            event(16, 1, heard(2, ElectionWord::Ok)),
+            event(17, 2, What::Elected { epoch, cause: Cause::Crash, took_ns: 6 }),
+            event(17, 2, What::Followed { epoch, messages: 3 }),
+            event(18, 2, What::Trading { epoch, shipped_before: 0 }),
+            event(19, 1, What::Followed { epoch, messages: 3 }),
+            event(90, 1, What::Stopped),
+        ];
+        let windows = windows(&events);
+        let window = windows[0];
+        assert_eq!((windows.len(), window.from_ns, window.to_ns), (1, 10, 19));
+        let diagram = diagram(&events, &window, &[NodeId(1), NodeId(2), NodeId(3)]);
+        let words: Vec<&str> = diagram.dots.iter().map(|dot| &*dot.above).collect();
+        let expected = [
+            "killed",
+            "doubts 3",
+            "campaigns",
+            "election? 1",
+            "ok 2",
+            "wins",
+            "serves",
+            "follows 2",
+        ];
+        assert_eq!(words, expected);
+        let ways: Vec<(usize, usize)> =
+            diagram.arrows.iter().map(|arrow| (arrow.from.0, arrow.to.0)).collect();
+        assert_eq!(ways, [(0, 1), (1, 0), (1, 0)], "asks, answers, and tells that it leads");
     }
 }

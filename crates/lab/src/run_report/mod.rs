@@ -32,8 +32,6 @@ pub struct RunReport<'a> {
     pub events: &'a [Event],
     /// The drawing of who talks to whom, as a document of its own.
     pub topology_svg: &'a str,
-    /// The command that makes it again.
-    pub command: &'a str,
 }
 
 impl RunReport<'_> {
@@ -47,7 +45,7 @@ impl RunReport<'_> {
         self.figures(&mut page);
         page.section("topology", "Who talks to whom");
         page.figure("Peers, their roles, and who led in the end", &inline(self.topology_svg));
-        page.section("sales", "Sales over time");
+        page.section("sales", "Sales, and what buyers waited");
         let drawn = [self.sales(), self.waits()];
         for (place, chart) in drawn.into_iter().enumerate() {
             let picture = Picture::Chart(chart);
@@ -55,9 +53,19 @@ impl RunReport<'_> {
             page.figure(&title, &with_view_box(&picture.svg(place + 1), &title));
         }
         self.elections(&mut page);
-        page.element("p", "soft", "Make it again:");
-        page.element("pre", "", self.command);
+        page.element("p", "soft", "Make it again, in its directory:");
+        let simulated = if self.is_simulated() { " --simulated" } else { "" };
+        page.element("pre", "", &format!("bazaar run scenario.toml{simulated}"));
         page.end()
+    }
+
+    /// Whether its nodes were: their addresses say so.
+    fn is_simulated(&self) -> bool {
+        let mut joined = self.events.iter().filter_map(|event| match &event.what {
+            What::Joined { address, .. } => Some(address),
+            _ => None,
+        });
+        joined.next().is_some_and(|address| address.starts_with("simulated:"))
     }
 
     fn verdict(&self, page: &mut Page) {
