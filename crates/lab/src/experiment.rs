@@ -200,6 +200,9 @@ pub struct Column {
     /// all elements of a list.
     #[serde(default)]
     pub at: String,
+    /// Where the number stands that it is divided by; nothing is, if empty.
+    #[serde(default)]
+    pub per: String,
     /// What a number found there is multiplied by to have the unit.
     #[serde(default = "one")]
     pub scale: f64,

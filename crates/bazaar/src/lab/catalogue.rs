@@ -7,6 +7,7 @@ use anyhow::Context as _;
 const TEXTS: &[&str] = &[
     include_str!("../../experiments/houses.toml"),
     include_str!("../../experiments/overselling.toml"),
+    include_str!("../../experiments/houses-run.toml"),
     include_str!("../../experiments/sizes.toml"),
     include_str!("../../experiments/trader-loss.toml"),
     include_str!("../../experiments/lag.toml"),

@@ -88,7 +88,11 @@ fn figures(cell: &Cell<'_>, printed: &Value, is_broken: bool) -> Measured {
             }
             None => printed.pointer(&column.at).cloned().unwrap_or_default(),
         };
-        let scaled = |value: &Value| value.as_f64().map(|number| number * column.scale);
+        let whole = match column.per.as_str() {
+            "" => Some(1.0),
+            per => printed.pointer(per).and_then(Value::as_f64),
+        };
+        let scaled = |value: &Value| Some(value.as_f64()? * column.scale / whole?);
         measured = match &found {
             Value::Array(all) => measured.with_samples(&column.name, all.iter().filter_map(scaled)),
             one => match scaled(one) {
