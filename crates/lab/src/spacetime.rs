@@ -10,6 +10,8 @@ const NAMES: f64 = 92.0;
 const MARGIN: f64 = 90.0;
 const LANE_HEIGHT: f64 = 58.0;
 const TOP: f64 = 34.0;
+/// The longest stamp that is written; others stay under the pointer.
+const STAMP_MAX: usize = 22;
 /// The most events that a diagram shows: beyond that nobody can tell them apart.
 pub const DOTS_MAX: usize = 400;
 
@@ -148,6 +150,7 @@ impl SpaceTime {
             let about = escaped(format!("{above} {below}").trim());
             let _ = writeln!(svg, "{shape}<title>{about}</title></{name}>");
             // What would be written over other words stays under the pointer.
+            let below = if below.chars().count() > STAMP_MAX { "" } else { below.as_str() };
             let longest = above.chars().count().max(below.chars().count());
             let half = longest as f64 * 2.9;
             let is_free = written.iter().all(|(of, end)| of != lane || *end <= x - half);

@@ -119,14 +119,17 @@ fn of_houses(shape: &Shape, found: &Figures) -> Measured {
     let half = seconds / 2.0;
     let share = |count: u64| 100.0 * count as f64 / found.buys as f64;
     let [before, after] = found.shipped.map(|units| units as f64);
+    // Only counts make a trader pass a buy on because it believes that there is enough.
+    let believes = matches!(shape.cache, Cache::TimeToLive { .. } | Cache::Push { .. });
+    let oversold = if believes { found.oversold } else { 0 };
     Measured::default()
         .with("goods_per_second", (before + after) / seconds)
         .with("goods_per_second_before", before / half)
         .with("goods_per_second_after", after / half)
         .with("gap_ms", found.gap.as_secs_f64() * 1e3)
-        .with("oversold_percent", share(found.oversold))
+        .with("oversold_percent", share(oversold))
+        .with("refused_percent", share(found.oversold + found.denied))
         .with("undersold_percent", share(found.undersold))
-        .with("denied_percent", share(found.denied))
         .with("not_known", found.not_known as f64)
         .with_samples("wait_ms", found.waits_ms.iter().copied())
 }

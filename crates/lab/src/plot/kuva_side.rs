@@ -35,6 +35,8 @@ const ROOM: f64 = 0.04;
 const LOG_ROOM: f64 = 1.1;
 /// What the last number of an axis needs beside it, in pixels.
 const LAST_LABEL: f64 = 26.0;
+/// The longest line of what stands beside the vertical axis, in characters.
+const LABEL_MAX: usize = 40;
 /// The longest name of a group that stands level.
 const LEVEL_LABEL_MAX: usize = 14;
 
@@ -63,6 +65,7 @@ fn scene(picture: &Picture, with_title: bool) -> Scene {
         .with_label_size(13)
         .with_tick_size(11)
         .with_title_size(15)
+        .with_y_label_wrap(LABEL_MAX)
         .with_legend_box(false)
         .with_legend_position(LegendPosition::OutsideBottomColumns);
     let layout = if with_title { layout.with_title(plain(picture.title())) } else { layout };

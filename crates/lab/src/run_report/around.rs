@@ -27,7 +27,8 @@ pub(super) struct Window {
 
 impl Window {
     pub(super) fn title(&self) -> String {
-        format!("The election of peer {}, term {}", self.epoch.node, self.epoch.counter)
+        let (Epoch { node, counter }, began) = (self.epoch, number(self.from_ns as f64 / 1e9));
+        format!("The election of peer {node}, term {counter}, from {began} s on")
     }
 }
 
@@ -126,7 +127,8 @@ pub(super) fn diagram(events: &[Event], window: &Window, peers: &[NodeId]) -> Sp
         below: event.clock.as_ref().map(ToString::to_string).unwrap_or_default(),
     });
     let ticks = shown.iter().enumerate().step_by(TICK_EVERY).map(|(place, (event, ..))| {
-        (at(place), format!("{} ms", number(event.time_ns as f64 / 1e6)))
+        let since_ns = event.time_ns.saturating_sub(window.from_ns);
+        (at(place), format!("+{} ms", number(since_ns as f64 / 1e6)))
     });
     let arrows = shown.iter().enumerate().filter_map(|(place, (event, lane, ..))| {
         let sent = shown[..place].iter().rposition(|(earlier, ..)| has_sent(earlier, event))?;

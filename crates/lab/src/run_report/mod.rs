@@ -234,10 +234,10 @@ impl RunReport<'_> {
             page.element(
                 "p",
                 "soft",
-                "Events stand in order, one beside the other; the times below are since the run \
-                 began. A peer notes what it hears, so where a message began is concluded: from the \
+                "Events stand in order, one beside the other; the times below are since the \
+                 first of them. A peer notes what it hears, so where a message began is concluded: from the \
                  event that made its sender send it. Under an event stands the peer's clock, where \
-                 the market keeps clocks.",
+                 the market keeps clocks and it is short enough; the pointer shows all of it.",
             );
         }
         if windows.len() > DRAWN_MAX {
