@@ -63,12 +63,12 @@ impl Rows {
 fn the_lag_of_buys_by_buyers_and_sellers() {
     let (rows, series) = Rows::of("lag", &[]);
     rows.assert(&[
-        ("5 buying and 1 selling, one machine", "buy", 15),
-        ("4 buying and 2 selling, one machine", "buy", 12),
-        ("3 buying and 3 selling, one machine", "buy", 9),
-        ("5 buying and 1 selling, half of them 20 ms away", "buy", 15),
-        ("4 buying and 2 selling, half of them 20 ms away", "buy", 12),
-        ("3 buying and 3 selling, half of them 20 ms away", "buy", 9),
+        ("5 buying and 1 selling: one machine", "buy", 15),
+        ("4 buying and 2 selling: one machine", "buy", 12),
+        ("3 buying and 3 selling: one machine", "buy", 9),
+        ("5 buying and 1 selling: half of them 20 ms away", "buy", 15),
+        ("4 buying and 2 selling: half of them 20 ms away", "buy", 12),
+        ("3 buying and 3 selling: half of them 20 ms away", "buy", 9),
     ]);
     let sold = series.iter().filter(|line| line.contains(",sold,")).count();
     assert_eq!(sold, 2 * (15 + 12 + 9), "a row a buy");
@@ -77,7 +77,7 @@ fn the_lag_of_buys_by_buyers_and_sellers() {
 #[test]
 fn the_halts_of_trade_at_a_resignation() {
     let (rows, series) = Rows::of("reelection", &["buyer.purchases=0"]);
-    let (near, far) = ("6 peers, one machine", "6 peers, half of them 20 ms away");
+    let (near, far) = ("6 peers: one machine", "6 peers: half of them 20 ms away");
     rows.assert(&[(near, "halt of trade", 20), (far, "halt of trade", 20)]);
     assert!(series.iter().filter(|line| line.contains(",halt,")).count() >= 40, "{series:?}");
 }

@@ -133,7 +133,7 @@ fn range(table: &Table<'_>, name: &str, only: &Settings) -> Option<String> {
         let value = with_unit(figure.spread.median, &column.unit);
         format!("{value} ({})", row.case.label)
     };
-    let label = &column.label;
+    let label = &scoped(table, &column.label, only);
     if least.1.spread.median == most.1.spread.median {
         let value = with_unit(least.1.spread.median, &column.unit);
         return Some(format!("{}: {value} in every case.", upper(label)));
@@ -186,7 +186,7 @@ fn ratio(
     ratios.sort_by(f64::total_cmp);
     let (&least, &most) = (ratios.first()?, ratios.last()?);
     let apart = pairs.iter().filter(|(_, one, other)| !one.spread.overlaps(&other.spread)).count();
-    let label = &column.label;
+    let label = &scoped(table, &column.label, only);
     let how = match ratios.len() {
         _ if (least - 1.0).abs() < SAME_WITHIN && (most - 1.0).abs() < SAME_WITHIN => {
             "about the same".to_owned()
@@ -318,7 +318,7 @@ fn zero(table: &Table<'_>, name: &str, only: &Settings) -> Option<String> {
             format!("up to {most} ({})", row.case.label)
         })
         .collect();
-    let (all, label) = (figures.len(), upper(&column.label));
+    let (all, label) = (figures.len(), upper(&scoped(table, &column.label, only)));
     match above.len() {
         _ if all == 0 => None,
         0 => Some(format!("{label}: 0 in every repetition of all {all} cases.")),
@@ -335,6 +335,16 @@ fn some(words: &[String]) -> String {
             format!("{}, and {left} more", words[..NAMED_MAX].join(", "))
         }
     }
+}
+
+/// What is spoken of, and in which cases.
+fn scoped(table: &Table<'_>, label: &str, only: &Settings) -> String {
+    let names = only.iter().map(|(name, value)| match (value, table.experiment.factor(name)) {
+        (Setting::Number(number), Some(factor)) => format!("{} = {number}", factor.label()),
+        (value, _) => value.to_string(),
+    });
+    let names: Vec<String> = names.collect();
+    if names.is_empty() { label.to_owned() } else { format!("{label} ({})", names.join("; ")) }
 }
 
 /// The text with its first letter large.

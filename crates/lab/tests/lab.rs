@@ -79,6 +79,10 @@ const TEXT: &str = r#"
     kind = "zero"
     column = "harm"
     [[says]]
+    kind = "zero"
+    column = "harm"
+    only = { size = 10, mode = "fast" }
+    [[says]]
     kind = "growth"
     column = "rate"
     factor = "size"
@@ -285,6 +289,7 @@ fn a_report_is_one_page_that_needs_nothing_else() {
         "Rate with fast, beside plain: 9.82 to 9.98 times; the spreads do not overlap in 2 of 2 cases.",
         "the document gives 50 ms, and our mean is 5 ms: ours is 10 times less",
         "Harm: 0 in every repetition of all 4 cases.",
+        "Harm (fast; size = 10): 0 in every repetition of all 1 cases.",
         "Recommendation: fast, in every case that was measured.",
         "<svg",
     ];
