@@ -4,7 +4,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long something may take that must come, however slow the machine is.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 fn lab(arguments: &[&str], more: &[&Path]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bazaar"));
@@ -76,5 +81,41 @@ fn what_cannot_be_done_is_told() {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{errors}");
         assert!(errors.contains(told), "{errors}");
+    }
+}
+
+/// Processes whose command line names this directory.
+fn processes_of(directory: &Path) -> usize {
+    let wanted = directory.to_str().unwrap();
+    let lines = fs::read_dir("/proc").unwrap().flatten();
+    let lines = lines.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    lines.filter(|line| String::from_utf8_lossy(line).contains(wanted)).count()
+}
+
+#[test]
+fn ctrl_c_ends_the_lab_with_its_report_and_leaves_no_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bazaar"));
+    command.args(["lab", "run", "failover", "--quick", "--out"]).arg(&out);
+    let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The command of the first cell runs when its folder is there.
+    let started = std::time::Instant::now();
+    while processes_of(&out) < 2 {
+        assert!(started.elapsed() < PATIENCE, "no cell begins");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let id = Pid::from_raw(process.id().try_into().unwrap()).unwrap();
+    kill_process(id, Signal::INT).unwrap();
+    let output = process.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{errors}");
+    assert!(errors.contains("the same command goes on from here"), "{errors}");
+    assert!(out.join("report.html").exists());
+    assert_eq!(cells(&out), 0, "what was cut short is no figure");
+    // Members of the run that was cut short end with it, a moment later.
+    while processes_of(&out) > 0 {
+        assert!(started.elapsed() < PATIENCE, "orphans of {}", out.display());
+        std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }
