@@ -1,7 +1,7 @@
 //! `bazaar lab`: the experiments that are shipped, run cell by cell, reported and compared.
 //!
 //! The experiments are data (`experiments/*.toml` of this crate); what runs a cell is one of the
-//! [`measures`]. Results go to a directory, line by line; the same command goes on where it ended.
+//! `measures`. Results go to a directory, line by line; the same command goes on where it ended.
 
 mod catalogue;
 mod command;
