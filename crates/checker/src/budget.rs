@@ -79,6 +79,12 @@ impl Budget {
         Ok(())
     }
 
+    /// The same time, and a part of the memory that is left.
+    pub fn part(&self, divisor: usize) -> Self {
+        let bytes = self.bytes_left / divisor.max(1);
+        Self { bytes, bytes_left: bytes, ..self.clone() }
+    }
+
     /// Gives memory back.
     pub fn give_back(&mut self, bytes: usize) {
         self.bytes_left = self.bytes_left.saturating_add(bytes).min(self.bytes);

@@ -138,7 +138,7 @@ fn order(calls: &[Timed<Call>], places: &[Option<usize>], budget: &mut Budget) -
     said.sort_unstable();
     let said: Vec<_> = said.into_iter().map(|(_, call)| call).collect();
     match explains(&Stock, calls, &said) {
-        true => Found::Order(said),
+        true => Found::Order(Some(said)),
         false => linearize(&Stock, calls, budget),
     }
 }
@@ -231,7 +231,10 @@ fn tell(
         let asked = stories.requests.get(&request).and_then(|story| story.asked.first());
         asked.map_or(what.clone(), |(at, _)| format!("{what} ({})", line(*at)))
     };
-    let Contradiction { call, order, state } = why;
+    let Contradiction { call, told } = why;
+    let nowhere =
+        format!("{good}: {} fits nowhere among what had happened by its answer", said(*call));
+    let Some((order, state)) = told else { return nowhere };
     let mut of_kind = [0_u64; 2];
     for call in order {
         match calls[*call].call {
@@ -244,10 +247,8 @@ fn tell(
     let last =
         order.last().map_or(String::new(), |last| format!(", the last of them {}", said(*last)));
     format!(
-        "{good}: {} fits nowhere among what had happened by its answer: the {} operations from \
-         before fit into an order{last}, by which {came} units came, {left} left, and {state} \
-         were there",
-        said(*call),
+        "{nowhere}: the {} operations from before fit into an order{last}, by which {came} units \
+         came, {left} left, and {state} were there",
         order.len()
     )
 }

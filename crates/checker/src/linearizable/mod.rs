@@ -34,13 +34,19 @@
 //!
 //! A history that is linearizable is judged in about linear time in practice. One that is not may
 //! take exponential time and memory in the number of operations under way at once; so there is a
-//! [`Budget`].
+//! [`Budget`]. The walk goes depth first; where it met very much, it begins again breadth first, with
+//! all configurations after each step and no memory of those before.
 
+mod layers;
 mod search;
 
 use std::hash::Hash;
 
 use crate::budget::{Budget, RanOut};
+
+/// Which part of the memory the depth-first search may take, as a divisor: what it met by then is far
+/// more than it meets where there is an order that it will find.
+const DEPTH_FIRST_SHARE: usize = 2;
 
 /// A thing that does one operation at a time.
 pub trait Model {
@@ -110,8 +116,8 @@ pub fn timed<C>(spans: Vec<Span<C>>) -> Vec<Timed<C>> {
 /// What became of a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found<S> {
-    /// All calls fit into this order.
-    Order(Vec<usize>),
+    /// All calls fit into an order: this one, if it could be found.
+    Order(Option<Vec<usize>>),
     /// No order explains all answers.
     Contradiction(Contradiction<S>),
     /// The search was given up.
@@ -128,10 +134,9 @@ pub enum Found<S> {
 pub struct Contradiction<S> {
     /// The call that fits nowhere. The smallest prefix that cannot be linearized ends with it.
     pub call: usize,
-    /// An order of the calls that began before, which explains all that ended before.
-    pub order: Vec<usize>,
-    /// What the thing holds after that.
-    pub state: S,
+    /// An order of the calls that began before, which explains all that ended before, and what the
+    /// thing holds after that; none if the budget did not suffice to find it.
+    pub told: Option<(Vec<usize>, S)>,
 }
 
 /// Whether this order explains all answers: every call that surely happened stands in it once, no
@@ -153,37 +158,84 @@ pub fn explains<M: Model>(model: &M, calls: &[Timed<M::Call>], order: &[usize]) 
     calls.iter().zip(is_placed).all(|(timed, is_placed)| is_placed || timed.ended.is_none())
 }
 
-/// Looks for an order that explains all answers.
+/// Looks for an order that explains all answers: depth first, which is fast where there is one, and
+/// then, with what is left of the budget, breadth first, which needs less memory to prove that there
+/// is none.
 pub fn linearize<M: Model>(
     model: &M,
     calls: &[Timed<M::Call>],
     budget: &mut Budget,
 ) -> Found<M::State> {
     let mut search = search::Search::new(model, calls, None);
-    match search.run(budget) {
-        Ok(true) => Found::Order(search.order()),
+    let mut part = budget.part(DEPTH_FIRST_SHARE);
+    let furthest = match search.run(&mut part) {
+        Ok(true) => return Found::Order(Some(search.order())),
         Ok(false) => {
             let call = search.blocked().unwrap_or_default();
-            contradiction(model, calls, call, search.furthest())
+            return contradiction(model, calls, call, search.furthest(), budget);
         }
-        Err(ran_out) => {
-            let furthest = search.has_turned_back().then(|| search.blocked());
-            Found::GaveUp { ran_out, furthest: furthest.flatten() }
-        }
+        Err(_) => search.has_turned_back().then(|| search.blocked()).flatten(),
+    };
+    drop(search);
+    match layers::first_contradiction(model, calls, budget) {
+        Ok(Some((call, step))) => contradiction(model, calls, call, step, budget),
+        // There is an order, and it is not known.
+        Ok(None) => Found::Order(None),
+        Err(ran_out) => Found::GaveUp { ran_out, furthest },
     }
 }
 
 /// The evidence: the prefix before the step that nothing passed is linearizable, so it is searched
-/// again for its order.
+/// again for its order. That may take more than is left, and then no order is told.
 fn contradiction<M: Model>(
     model: &M,
     calls: &[Timed<M::Call>],
     call: usize,
-    furthest: usize,
+    step: usize,
+    budget: &mut Budget,
 ) -> Found<M::State> {
-    let mut search = search::Search::new(model, calls, Some(furthest));
-    // It was walked once within the budget, and the same walk finds it again.
-    let _ = search.run(&mut Budget::new(u64::MAX, usize::MAX));
-    let state = search.state().clone();
-    Found::Contradiction(Contradiction { call, order: search.order(), state })
+    let mut search = search::Search::new(model, calls, Some(step));
+    let told = search.run(budget).is_ok().then(|| (search.order(), search.state().clone()));
+    Found::Contradiction(Contradiction { call, told })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::models::stock::{Call, Stock};
+
+    fn call() -> impl Strategy<Value = Call> {
+        let units = 1..4_u64;
+        (0..3, units).prop_map(|(what, units)| match what {
+            0 => Call::Add(units),
+            1 => Call::Take(units),
+            _ => Call::Refuse(units),
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn both_searches_find_the_same(
+            spans in prop::collection::vec((call(), 0..60_u64, 0..12_u64, 0..8_u8), 0..40),
+        ) {
+            let span = |(call, began, lasts, known)| Span {
+                call, began, ended: (known > 0).then_some(began + lasts),
+            };
+            let calls = timed(spans.into_iter().map(span).collect());
+            let mut search = search::Search::new(&Stock, &calls, None);
+            let depth_first = search.run(&mut Budget::default()).unwrap();
+            let breadth_first = layers::first_contradiction(&Stock, &calls, &mut Budget::default());
+            match breadth_first.unwrap() {
+                None => prop_assert!(depth_first),
+                Some((call, step)) => {
+                    prop_assert!(!depth_first);
+                    prop_assert_eq!((search.blocked(), search.furthest()), (Some(call), step));
+                }
+            }
+        }
+    }
 }

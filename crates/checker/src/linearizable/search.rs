@@ -1,6 +1,7 @@
 //! The search itself: depth first, with what was met before remembered.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
 
 use super::{Model, Timed};
 use crate::budget::{Budget, RanOut};
@@ -8,10 +9,38 @@ use crate::budget::{Budget, RanOut};
 /// What an entry of a table takes beside what is in it, in bytes.
 const ENTRY_BYTES: usize = 64;
 
+/// A beginning or an end of a call.
 #[derive(Clone, Copy)]
-enum Step {
+pub enum Step {
     Begin(u32),
     End(u32),
+}
+
+/// All beginnings and ends, in their order.
+pub fn steps<C>(calls: &[Timed<C>]) -> Vec<Step> {
+    let mut steps = Vec::with_capacity(calls.len() * 2);
+    for (number, timed) in (0_u32..).zip(calls) {
+        steps.push((timed.began, Step::Begin(number)));
+        steps.extend(timed.ended.map(|ended| (ended, Step::End(number))));
+    }
+    steps.sort_unstable_by_key(|(time, _)| *time);
+    steps.into_iter().map(|(_, step)| step).collect()
+}
+
+/// Of each call, a number that equal calls share.
+pub fn classes<C: Eq + Hash>(calls: &[Timed<C>]) -> Vec<u32> {
+    let mut classes: HashMap<&C, u32> = HashMap::new();
+    let class = |timed| {
+        let Timed { call, .. }: &Timed<C> = timed;
+        let next = u32::try_from(classes.len()).unwrap_or(u32::MAX);
+        *classes.entry(call).or_insert(next)
+    };
+    calls.iter().map(class).collect()
+}
+
+/// A call by its end: what is in doubt ends last.
+pub fn due<C>(calls: &[Timed<C>], call: u32) -> (usize, u32) {
+    (calls[call as usize].ended.unwrap_or(usize::MAX), call)
 }
 
 /// A place to which the search may turn back.
@@ -53,23 +82,13 @@ pub struct Search<'a, M: Model> {
 impl<'a, M: Model> Search<'a, M> {
     /// A search over all steps, or over those before step `until`.
     pub fn new(model: &'a M, calls: &'a [Timed<M::Call>], until: Option<usize>) -> Self {
-        let mut steps = Vec::with_capacity(calls.len() * 2);
-        let mut classes: HashMap<&M::Call, u32> = HashMap::new();
-        let mut class = Vec::with_capacity(calls.len());
-        for (number, timed) in (0_u32..).zip(calls) {
-            steps.push((timed.began, Step::Begin(number)));
-            steps.extend(timed.ended.map(|ended| (ended, Step::End(number))));
-            let next = u32::try_from(classes.len()).unwrap_or(u32::MAX);
-            class.push(*classes.entry(&timed.call).or_insert(next));
-        }
-        steps.sort_unstable_by_key(|(time, _)| *time);
-        let until = until.unwrap_or(steps.len());
-        let steps = steps.into_iter().take(until).map(|(_, step)| step).collect();
+        let mut steps = steps(calls);
+        steps.truncate(until.unwrap_or(usize::MAX));
         Self {
             model,
             calls,
             steps,
-            class,
+            class: classes(calls),
             at: 0,
             state: model.initial(),
             under_way: BTreeSet::new(),
@@ -120,20 +139,16 @@ impl<'a, M: Model> Search<'a, M> {
         }
     }
 
-    fn due(&self, call: u32) -> (usize, u32) {
-        (self.calls[call as usize].ended.unwrap_or(usize::MAX), call)
-    }
-
     /// Walks on until a call ends that has no place; false if none does.
     fn walk(&mut self) -> bool {
         while let Some(step) = self.steps.get(self.at) {
             match *step {
                 Step::Begin(call) => {
-                    self.under_way.insert(self.due(call));
+                    self.under_way.insert(due(self.calls, call));
                     self.place_if_read(call);
                 }
                 Step::End(call) if self.is_placed[call as usize] => {
-                    self.under_way.remove(&self.due(call));
+                    self.under_way.remove(&due(self.calls, call));
                 }
                 Step::End(_) => return true,
             }
@@ -214,8 +229,8 @@ impl<'a, M: Model> Search<'a, M> {
         while self.at > at {
             self.at -= 1;
             match self.steps[self.at] {
-                Step::Begin(call) => self.under_way.remove(&self.due(call)),
-                Step::End(call) => self.under_way.insert(self.due(call)),
+                Step::Begin(call) => self.under_way.remove(&due(self.calls, call)),
+                Step::End(call) => self.under_way.insert(due(self.calls, call)),
             };
         }
     }

@@ -107,7 +107,7 @@ fn tell<M: Readable>(
     named: &[&Operation],
     why: &Contradiction<M::State>,
 ) -> String {
-    let Contradiction { call, order, state } = why;
+    let Contradiction { call, told } = why;
     let operation = named[*call];
     let end = operation.ended.map_or(0, |ended| ended + 1);
     let evidence = format!(
@@ -115,6 +115,7 @@ fn tell<M: Readable>(
          smallest part{} that no order explains",
         of(key)
     );
+    let Some((order, state)) = told else { return evidence };
     let first = order.len().saturating_sub(NAMED_MAX);
     let last: Vec<_> = order[first..].iter().map(|at| named[*at].to_string()).collect();
     if last.is_empty() {
