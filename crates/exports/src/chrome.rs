@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use machine::NodeId;
 use market::{Good, RequestId};
 use serde_json::{Map, Value, json};
-use view::{Event, What};
+use view::{Event, Names, What};
 
 use crate::flows::flows;
 use crate::{name, told};
@@ -34,10 +34,11 @@ pub fn write(events: &[Event], mut to: impl Write) -> io::Result<()> {
         let comma = if std::mem::take(&mut first) { "\n" } else { ",\n" };
         write!(to, "{comma}{value}")
     };
+    let names = Names::of_run(events);
     let nodes: BTreeSet<NodeId> = events.iter().map(|event| event.node).collect();
     for node in &nodes {
         put(json!({"ph": "M", "name": "process_name", "pid": node.0, "tid": EVENTS_TRACK,
-            "args": {"name": name(*node)}}))?;
+            "args": {"name": name(&names, *node)}}))?;
         put(json!({"ph": "M", "name": "thread_name", "pid": node.0, "tid": EVENTS_TRACK,
             "args": {"name": "events"}}))?;
     }

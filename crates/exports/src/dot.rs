@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use machine::NodeId;
-use view::{Event, What};
+use view::{Event, Names, What};
 
 use crate::flows::flows;
 use crate::name;
@@ -15,6 +15,8 @@ use crate::name;
 /// # Errors
 /// What the writer says.
 pub fn write(events: &[Event], mut to: impl Write) -> io::Result<()> {
+    let names = Names::of_run(events);
+    let id = |node: NodeId| quoted(&name(&names, node));
     let mut roles: BTreeMap<NodeId, String> = BTreeMap::new();
     let mut leaders = BTreeSet::new();
     for event in events {
@@ -37,7 +39,7 @@ pub fn write(events: &[Event], mut to: impl Write) -> io::Result<()> {
     for (node, role) in &roles {
         // One that ever led has two borders.
         let borders = if leaders.contains(node) { 2 } else { 1 };
-        let label = format!("{}\n{role}", name(*node));
+        let label = format!("{}\n{role}", name(&names, *node));
         writeln!(to, "  {} [label={}, peripheries={borders}];", id(*node), quoted(&label))?;
     }
     for ((from, at, about), count) in counts {
@@ -46,10 +48,6 @@ pub fn write(events: &[Event], mut to: impl Write) -> io::Result<()> {
     }
     writeln!(to, "}}")?;
     to.flush()
-}
-
-fn id(node: NodeId) -> String {
-    quoted(&name(node))
 }
 
 /// A quoted string of DOT: only quotes and backslashes need care, and `\n` breaks a line.

@@ -40,14 +40,11 @@ pub mod shiviz;
 
 use machine::NodeId;
 use serde_json::{Map, Value};
-use view::Event;
+use view::{Event, Names};
 
 /// The name of a node, without blanks.
-pub fn name(node: NodeId) -> String {
-    match node {
-        NodeId(0) => "directory".to_owned(),
-        NodeId(number) => format!("peer-{number}"),
-    }
+fn name(names: &Names, node: NodeId) -> String {
+    names.of(node).replace(' ', "-")
 }
 
 /// The kind of an event and its fields, as in its line of the record.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use machine::NodeId;
-use view::{Event, sentence};
+use view::{Event, Names, sentence};
 
 use crate::flows::flows;
 use crate::{name, told};
@@ -26,6 +26,7 @@ const WALL_TIME_WORDS: usize = 2;
 /// # Errors
 /// What the writer says.
 pub fn write(events: &[Event], mut to: impl Write) -> io::Result<()> {
+    let names = Names::of_run(events);
     let mut causes = flows(events).into_iter().peekable();
     let mut own: BTreeMap<NodeId, BTreeMap<NodeId, u64>> = BTreeMap::new();
     // What an event knew is needed until its last effect.
@@ -50,12 +51,14 @@ pub fn write(events: &[Event], mut to: impl Write) -> io::Result<()> {
         if last_effect.contains_key(&at) {
             known.insert(at, clock.clone());
         }
-        let entries: Vec<String> =
-            clock.iter().map(|(node, count)| format!("\"{}\":{count}", name(*node))).collect();
+        let entries: Vec<String> = clock
+            .iter()
+            .map(|(node, count)| format!("\"{}\":{count}", name(&names, *node)))
+            .collect();
         let (kind, _) = told(event);
         let said = sentence(event, 0).replace(['\r', '\n'], " ");
         let said = said.splitn(WALL_TIME_WORDS + 1, ' ').last().unwrap_or_default();
-        writeln!(to, "{} {{{}}} [{kind}] {said}", name(event.node), entries.join(","))?;
+        writeln!(to, "{} {{{}}} [{kind}] {said}", name(&names, event.node), entries.join(","))?;
     }
     to.flush()
 }

@@ -51,4 +51,4 @@ pub use merge::merge;
 pub use peer::event::{ElectionWord, Event, Fault, LinkFault, Operation, Resignation, What};
 pub use progress::Progress;
 pub use summary::{Buys, Election, Facts, Goods, Latency, MoneyFlow, Summary, Verdict};
-pub use words::{sentence, texts};
+pub use words::{Names, sentence, texts};

@@ -11,7 +11,7 @@ use machine::NodeId;
 use market::{Outcome, Receipt, Refusal, RequestId};
 
 use crate::{Cause, ElectionWord, Event, Fault, LinkFault, Operation, Resignation, Stepped, What};
-use names::Names;
+pub use names::Names;
 
 /// One event in one line: wall time (UTC), who did what, and the clock if the event has one.
 ///

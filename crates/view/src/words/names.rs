@@ -8,7 +8,7 @@ use crate::{Event, What};
 
 /// Who is more than a peer.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Names {
+pub struct Names {
     has_warehouse: bool,
     traders: BTreeSet<NodeId>,
 }
