@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::node::places;
 use crate::overlay;
-use crate::scenario::{Handover, Scenario};
+use crate::scenario::{Handover, LeaseDurability, Scenario};
 use crate::settings::{self, DIRECTORY};
 
 /// What a process is told of itself.
@@ -127,11 +127,16 @@ impl Actor for houses::Node {
             Command::WindDown => {
                 Some(houses::Command::Customer(houses::customer::Command::WindDown))
             }
-            Command::Resign | Command::Leave => None,
+            Command::Resign => Some(houses::Command::Trader(houses::trader::Command::Retire)),
+            Command::Leave => None,
         }
     }
 
-    fn market_journals(_: &Scenario, run: &std::path::Path) -> Vec<(NodeId, PathBuf)> {
-        vec![(DIRECTORY, places::warehouse(run))]
+    fn market_journals(scenario: &Scenario, run: &std::path::Path) -> Vec<(NodeId, PathBuf)> {
+        // What traders' own logs hold may not have come to the warehouse.
+        let peers = (1..=scenario.run.peers).map(NodeId);
+        let logs = peers.map(|node| (node, places::own(run, node)));
+        let logs = logs.filter(|_| scenario.houses.durability == LeaseDurability::TraderLog);
+        std::iter::once((DIRECTORY, places::warehouse(run))).chain(logs).collect()
     }
 }

@@ -90,3 +90,28 @@ fn a_peer_that_comes_back_without_its_history_is_found() {
     let sets: Vec<&str> = sets.into_iter().flat_map(|set| ["--set", set]).collect();
     assert_found("amnesia", &sets, "who comes back goes on");
 }
+
+/// Four traders of trading houses are killed, one after the other, and tell the warehouse of their
+/// sales late.
+fn houses_lose_traders() -> [&'static str; 6] {
+    let faults = "fault=[{ at = \"20%\", do = \"kill\", who = \"trader\", for = \"5%\" }, \
+                  { at = \"40%\", do = \"kill\", who = \"trader\", for = \"5%\" }, \
+                  { at = \"60%\", do = \"kill\", who = \"trader\", for = \"5%\" }, \
+                  { at = \"80%\", do = \"kill\", who = \"trader\", for = \"5%\" }]";
+    ["--preset", "trading-houses", "--set", faults, "--set", "houses.report_every=200ms"]
+}
+
+#[test]
+fn a_term_that_was_ended_without_asking_who_holds_its_sales_is_found() {
+    assert_found("hasty-fence", &houses_lose_traders(), "confirmed sales survive");
+}
+
+#[test]
+fn a_retried_sale_that_was_decided_without_asking_its_home_is_found() {
+    assert_found("unshut-retry", &houses_lose_traders(), "confirmed sales survive");
+}
+
+#[test]
+fn a_yes_before_anybody_else_holds_the_sale_is_found() {
+    assert_found("early-yes", &houses_lose_traders(), "confirmed sales survive");
+}

@@ -153,6 +153,23 @@ fn the_warehouse_dies_and_comes_back_with_its_journal() {
     }
 }
 
+/// Sales are reported late here: those that only traders hold must be in the books in the end, and
+/// those that only the log of a trader holds, who was killed for good, must be found there.
+#[test]
+fn what_the_warehouse_had_not_heard_of_when_the_run_was_over_is_not_lost() {
+    for (durability, fault) in [
+        ("buddy", "fault=[]"),
+        ("buddy", "fault=[{at='50%',do='kill',who='trader'}]"),
+        ("trader_log", "fault=[{at='50%',do='kill',who='trader'}]"),
+    ] {
+        let durability = format!("houses.durability={durability}");
+        let late =
+            ["houses.report_every=400ms", "houses.horizon=4s", "group.heartbeat_limit=300ms"];
+        let run = run(&[&[durability.as_str(), fault], &late[..]].concat());
+        assert_eq!(run.summary.goods.oversold, 0);
+    }
+}
+
 /// Nothing is asked of the processes: the journal alone tells, at any moment.
 #[test]
 fn the_books_of_running_houses_add_up() {

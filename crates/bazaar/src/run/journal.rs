@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use groupcast::log::{Content as _, Position, Record as LogRecord};
 use machine::NodeId;
-use market::{Applied, Entry, Kernel};
+use market::{Act, Applied, Deed, Entry, Kernel, TermAct, TermId};
 use peer::books::Book;
 use peer::{Record, Replica, Snapshot};
 use store::Contents;
@@ -28,7 +28,11 @@ pub struct Journaled {
 /// A journal is damaged, or is not one of a market.
 pub fn market(directory: &Path) -> anyhow::Result<Journaled> {
     match chain(directory)? {
-        Some(chain) => Ok(Journaled { market: Some(chain.market()), in_books: false }),
+        Some(chain) => {
+            let mut market = chain.market();
+            take_logs(directory, &mut market)?;
+            Ok(Journaled { market: Some(market), in_books: false })
+        }
         // Neither is there for the peers to hold it.
         None if places::warehouse(directory).exists() => Ok(Journaled::default()),
         None => held_by_peers(directory),
@@ -123,6 +127,54 @@ fn chain_of_warehouse(contents: &Contents, place: &Path) -> anyhow::Result<Chain
         }
     });
     Ok(Chain { start: *start, entries: entries.collect::<anyhow::Result<_>>()? })
+}
+
+/// Takes into the market what traders' own logs hold of terms that are open: where such a log
+/// confirms a sale, its trader may have been killed before the warehouse heard of it.
+fn take_logs(directory: &Path, market: &mut Kernel) -> anyhow::Result<()> {
+    let open: Vec<TermId> = market.terms().map(|(term, _)| term).collect();
+    for term in open {
+        let Ok(node) = u32::try_from(term.trader.0) else { continue };
+        let place = places::own(directory, NodeId(node));
+        let contents = store::read(&place).context("cannot read a trader's journal")?;
+        let Some(contents) = contents else { continue };
+        if let Some((from, deeds)) = logged(&contents, term, &place)? {
+            let act = Act::Term(TermAct::Take { term, received: 0, from, deeds });
+            let at_ms = market.now_ms();
+            market.apply(&Entry { at_ms, trader: term.trader, draw: 0, act });
+        }
+    }
+    Ok(())
+}
+
+/// The deeds of a term in its trader's log that the warehouse may not have, and the number of the
+/// first.
+fn logged(
+    contents: &Contents,
+    term: TermId,
+    place: &Path,
+) -> anyhow::Result<Option<(u64, Vec<Deed>)>> {
+    let not_ours = || format!("{} is not the journal of a trader", place.display());
+    let Some(bytes) = &contents.snapshot else { return Ok(None) };
+    let mut log = match wire::from_bytes(bytes).with_context(not_ours)? {
+        houses::Snapshot::Log { term, taken, deeds, .. } => Some((term, taken, deeds)),
+        houses::Snapshot::Life(_) => None,
+        houses::Snapshot::Market(_) => anyhow::bail!(not_ours()),
+    };
+    for record in &contents.records {
+        match (wire::from_bytes(record).with_context(not_ours)?, &mut log) {
+            (houses::Record::Term(term), log) => *log = Some((term, 0, Vec::new())),
+            (houses::Record::Deed(deed), Some((_, _, deeds))) => deeds.push(deed),
+            (houses::Record::Taken(below), Some((_, from, deeds))) => {
+                let known = usize::try_from(below.saturating_sub(*from)).unwrap_or(usize::MAX);
+                deeds.drain(..known.min(deeds.len()));
+                *from = below.max(*from);
+            }
+            (houses::Record::Deed(_) | houses::Record::Taken(_), None) => {}
+            (houses::Record::Entry(_), _) => anyhow::bail!(not_ours()),
+        }
+    }
+    Ok(log.filter(|(of, ..)| *of == term).map(|(_, from, deeds)| (from, deeds)))
 }
 
 /// The market that the peers hold: that of whoever stands furthest in the log, which has all that

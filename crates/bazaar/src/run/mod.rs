@@ -243,6 +243,9 @@ pub fn conduct<V: Venue>(
     venue.wind_down(WIND_DOWN_LIMIT)?;
     let over_ns = venue.now_ns();
     venue.watch_mut().did(over_ns, What::Ending);
+    if scenario.is_of_houses() {
+        venue.close_houses(WIND_DOWN_LIMIT)?;
+    }
     let origin_unix_ns = venue.origin_unix_ns();
     let events = venue.end()?;
     outcome::finish(scenario, directory, events, seconds, origin_unix_ns)

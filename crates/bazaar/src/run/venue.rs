@@ -132,6 +132,24 @@ pub trait Venue: Sized {
         Ok(())
     }
 
+    /// Has the traders of trading houses give back what is on loan and report what they sold, at most
+    /// for `limit`: what only traders hold would be lost when all of them end at once.
+    ///
+    /// # Errors
+    /// A node ended that should not have.
+    fn close_houses(&mut self, limit: Duration) -> anyhow::Result<()> {
+        let limit_ns = self.now_ns() + nanos(limit);
+        for node in self.nodes() {
+            if node != DIRECTORY && self.is_running(node) {
+                self.tell(node, Command::Resign)?;
+            }
+        }
+        while !self.progress().houses().is_empty() && self.now_ns() < limit_ns {
+            self.look(ANSWER_LOOK_EVERY)?;
+        }
+        Ok(())
+    }
+
     /// Has the peers ask for nothing new, and waits until all that is under way is answered, at
     /// most for `limit`.
     ///

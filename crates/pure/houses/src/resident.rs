@@ -75,6 +75,8 @@ pub struct Resident {
     trader: Trader,
     /// Whether it holds a post.
     is_in_office: bool,
+    /// Whether it is to hold no post any more.
+    is_closing: bool,
     connected: BTreeSet<NodeId>,
     version: u64,
     /// Who trades, by the warehouse's roster.
@@ -103,6 +105,7 @@ impl Resident {
             is_customer: false,
             trader: Trader::new(settings, own.rules).out_of_office(),
             is_in_office: false,
+            is_closing: false,
             connected: BTreeSet::new(),
             version: 0,
             trading: BTreeSet::new(),
@@ -177,7 +180,9 @@ impl Resident {
     fn take_office(&mut self, cx: &mut Cx<'_>) {
         self.is_in_office = true;
         cx.relay(&mut self.customer, Input::Command(customer::Command::StandAside));
-        cx.relay(&mut self.trader, Input::Command(trader::Command::Trade));
+        if !self.is_closing {
+            cx.relay(&mut self.trader, Input::Command(trader::Command::Trade));
+        }
     }
 
     fn leave_office(&mut self, cx: &mut Cx<'_>) {
@@ -327,6 +332,7 @@ impl Machine for Resident {
                 cx.relay(&mut self.customer, Input::Command(command));
             }
             Input::Command(Command::Trader(command)) => {
+                self.is_closing = command == trader::Command::Retire;
                 cx.relay(&mut self.trader, Input::Command(command));
             }
             Input::Alarm(Alarm::Warehouse(_) | Alarm::Directory(_))
