@@ -91,27 +91,49 @@ fn a_peer_that_comes_back_without_its_history_is_found() {
     assert_found("amnesia", &sets, "who comes back goes on");
 }
 
-/// Four traders of trading houses are killed, one after the other, and tell the warehouse of their
-/// sales late.
-fn houses_lose_traders() -> [&'static str; 6] {
-    let faults = "fault=[{ at = \"20%\", do = \"kill\", who = \"trader\", for = \"5%\" }, \
-                  { at = \"40%\", do = \"kill\", who = \"trader\", for = \"5%\" }, \
-                  { at = \"60%\", do = \"kill\", who = \"trader\", for = \"5%\" }, \
-                  { at = \"80%\", do = \"kill\", who = \"trader\", for = \"5%\" }]";
-    ["--preset", "trading-houses", "--set", faults, "--set", "houses.report_every=200ms"]
+/// Trading houses that lend for long and report late.
+fn in_houses(faults: &str) -> Vec<String> {
+    let sets = [&format!("fault=[{faults}]"), "houses.report_every=200ms", "houses.horizon=4s"];
+    let sets = sets.into_iter().flat_map(|set| ["--set".to_owned(), set.to_owned()]);
+    ["--preset", "trading-houses"].map(str::to_owned).into_iter().chain(sets).collect()
+}
+
+/// What traders hold for each other comes late, and one after the other is killed.
+fn traders_are_far_apart_and_die() -> Vec<String> {
+    let far = [(12, 11), (12, 10), (11, 10)].map(|(one, other)| {
+        format!("{{at='5%',do='delay',who={one},to={other},by='20ms',for='90%'}}")
+    });
+    let die = [20, 40, 60, 80].map(|at| format!("{{at='{at}%',do='kill',who='trader',for='5%'}}"));
+    in_houses(&[far.join(","), die.join(",")].join(","))
+}
+
+#[track_caller]
+fn assert_found_in_houses(bug: &str, arguments: &[String], property: &str) {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    assert_found(bug, &arguments, property);
 }
 
 #[test]
 fn a_term_that_was_ended_without_asking_who_holds_its_sales_is_found() {
-    assert_found("hasty-fence", &houses_lose_traders(), "confirmed sales survive");
-}
-
-#[test]
-fn a_retried_sale_that_was_decided_without_asking_its_home_is_found() {
-    assert_found("unshut-retry", &houses_lose_traders(), "confirmed sales survive");
+    let faults = traders_are_far_apart_and_die();
+    assert_found_in_houses("hasty-fence", &faults, "confirmed sales survive");
 }
 
 #[test]
 fn a_yes_before_anybody_else_holds_the_sale_is_found() {
-    assert_found("early-yes", &houses_lose_traders(), "confirmed sales survive");
+    let faults = traders_are_far_apart_and_die();
+    assert_found_in_houses("early-yes", &faults, "confirmed sales survive");
+}
+
+/// Who holds the sales of a trader hangs while that is killed, so its term does not end at once.
+#[test]
+fn a_retried_sale_that_was_decided_without_asking_its_home_is_found() {
+    let pairs = [(30, 11, 12), (60, 10, 11), (80, 9, 10)].map(|(at, hangs, dies)| {
+        let then = at + 1;
+        format!(
+            "{{at='{at}%',do='pause',who={hangs},for='5%'}},\
+             {{at='{then}%',do='kill',who={dies},for='10%'}}"
+        )
+    });
+    assert_found_in_houses("unshut-retry", &in_houses(&pairs.join(",")), "exactly once");
 }
