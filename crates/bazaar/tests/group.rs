@@ -97,7 +97,7 @@ fn a_message_that_is_late_holds_up_those_placed_behind_it() {
 #[test]
 fn with_safe_delivery_a_late_message_waits_everywhere() {
     let script = "multicast peer1 hola1\nwait delivered 1\n\
-        delay peer2 hola2 9s\nwait waiting 1 seq\nmulticast seq hola3\n\
+        delay peer2 hola2 4s\nwait waiting 1 seq\nmulticast seq hola3\n\
         wait waiting 1 peer1\nwait waiting 2 seq\ninfo\n\
         wait delivered 3\ninfo\n";
     let shown = passes(&["--delivery", "safe"], script);
