@@ -72,7 +72,9 @@ struct Known<'a> {
 
 /// How many steps were checked.
 fn check_request(events: &[Event], story: &Story<'_>) -> Result<usize, String> {
-    let asked = story.asked.first().map(|(at, _)| *at);
+    // A life that begins asks again for what an earlier one left open, and knows less of the others
+    // than that one did: either question may have been the one that was served.
+    let asked: Vec<usize> = story.asked.iter().map(|(at, _)| *at).collect();
     let answered = story.answered.first().map(|(at, _)| *at);
     let sold = story.sold.iter().map(|(at, _)| *at);
     let deposited = story.deposited.iter().map(|(at, _)| *at);
@@ -82,19 +84,20 @@ fn check_request(events: &[Event], story: &Story<'_>) -> Result<usize, String> {
     let (late, refused): (Vec<_>, Vec<_>) =
         story.refused.iter().partition(|(_, refusal)| is_late(refusal));
     for (at, _) in late {
-        step(events, asked, Some(at))?;
+        step(events, &asked, Some(at))?;
     }
     let is_answered_once = story.repeated.is_empty() && refused.len() <= 1;
     let refused = refused.into_iter().map(|(at, _)| at);
-    let mut steps = purchase(events, asked, story.sold.first().map(|(at, _)| *at))?;
+    let mut steps =
+        purchase(events, asked.first().copied(), story.sold.first().map(|(at, _)| *at))?;
     for served in sold.chain(deposited).chain(withdrawn).chain(refused) {
-        steps += step(events, asked, Some(served))?;
+        steps += step(events, &asked, Some(served))?;
         // The answer to a request that was asked again may have come from another trader.
         if is_answered_once {
-            steps += step(events, Some(served), answered)?;
+            steps += step(events, &[served], answered)?;
         }
     }
-    steps += step(events, asked, answered)?;
+    steps += step(events, &asked, answered)?;
     Ok(steps)
 }
 
@@ -116,18 +119,23 @@ fn purchase(events: &[Event], asked: Option<usize>, sold: Option<usize>) -> Resu
     ))
 }
 
-fn step(events: &[Event], cause: Option<usize>, effect: Option<usize>) -> Result<usize, String> {
-    let (Some(cause), Some(effect)) = (cause, effect) else { return Ok(0) };
-    let (Some(before), Some(after)) = (&events[cause].clock, &events[effect].clock) else {
-        return Ok(0);
-    };
-    // A Lamport clock counts purchases, and only those carry it.
-    if let (Stamp::Lamport(_), Stamp::Lamport(_)) = (before, after) {
-        return Ok(0);
+/// That one of the causes is one that the effect knows of: 1 if there is something to compare.
+fn step(events: &[Event], causes: &[usize], effect: Option<usize>) -> Result<usize, String> {
+    let Some(effect) = effect else { return Ok(0) };
+    let Some(after) = &events[effect].clock else { return Ok(0) };
+    let mut broken = None;
+    for &cause in causes {
+        let Some(before) = &events[cause].clock else { return Ok(0) };
+        // A Lamport clock counts purchases, and only those carry it.
+        if let (Stamp::Lamport(_), Stamp::Lamport(_)) = (before, after) {
+            return Ok(0);
+        }
+        if at_or_below(before, after) {
+            return Ok(1);
+        }
+        broken = broken.or(Some((cause, before)));
     }
-    if at_or_below(before, after) {
-        return Ok(1);
-    }
+    let Some((cause, before)) = broken else { return Ok(0) };
     Err(format!(
         "its cause at line {} has the clock {before}, its effect at {} the clock {after}",
         cause + 1,

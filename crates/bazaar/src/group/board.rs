@@ -237,8 +237,9 @@ impl Board {
             return;
         }
         let lane = self.lanes.entry(lane).or_default();
-        let at = place.checked_sub(lane.first).and_then(|at| usize::try_from(at).ok());
-        match at.and_then(|at| lane.messages.get(at)) {
+        // The last lines of a process that was killed may come when the others are past them.
+        let Some(at) = place.checked_sub(lane.first) else { return };
+        match usize::try_from(at).ok().and_then(|at| lane.messages.get(at)) {
             Some((other, settled, by)) if (other, settled) != (&sender, &text) => {
                 let [node, sender, other, by] = [node, sender, *other, *by].map(super::name);
                 let violation = format!(
@@ -335,6 +336,19 @@ mod tests {
             assert_eq!(board.violations.len(), 1, "{order}");
             assert!(board.violations[0].contains("peer2 delivered \"a\" of peer1 as number 2"));
         }
+    }
+
+    #[test]
+    fn what_a_killed_member_delivered_may_be_read_when_all_others_are_past_it() {
+        let mut board = board(Order::Sequencer);
+        deliver(&mut board, 1, 1, "a");
+        board.stands(NodeId(3), Standing::Stopped);
+        deliver(&mut board, 2, 1, "a");
+        deliver(&mut board, 3, 1, "a");
+        for node in [1, 2] {
+            deliver(&mut board, node, 1, "b");
+        }
+        assert!(board.violations.is_empty(), "{:?}", board.violations);
     }
 
     #[test]

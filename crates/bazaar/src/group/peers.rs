@@ -261,6 +261,8 @@ impl Peers {
     /// The delay is too long, or a process takes no more lines.
     pub fn delay(&mut self, node: NodeId, text: &str, delay: Duration) -> anyhow::Result<()> {
         self.hold(node, delay)?;
+        // What a member said last may be older than what it has delivered since.
+        self.refresh()?;
         let held = |board: &Board| {
             let leader = board.record(node).and_then(|record| board.record(record.coordinator));
             leader.map_or(0, |leader| leader.delivered() + leader.waiting)

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::board::Standing;
 use super::info::Info;
-use super::{Impatient, Peers, Step, name};
+use super::{Condition, Impatient, Peers, Step, name};
 use crate::exit;
 
 /// The longest script, in bytes.
@@ -160,6 +160,10 @@ pub fn carry_out(
         }
         Step::Info => show.value(&Info::of(peers)?)?,
         Step::Wait(condition) => {
+            if matches!(condition, Condition::Waiting(..)) {
+                // What waited when a member said so may have been delivered since.
+                peers.refresh()?;
+            }
             peers.wait(&condition.to_string(), patience, |board| condition.holds(board))?;
         }
         Step::Quit => {}

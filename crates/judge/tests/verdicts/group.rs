@@ -187,6 +187,31 @@ fn an_answer_that_does_not_know_of_its_question() {
 }
 
 #[test]
+fn a_life_that_asks_again_knows_less_than_the_one_that_asked() {
+    let judged = |asks_again: bool| {
+        let mut world = small();
+        world.message(4, 3);
+        let request = world.request(3, deposit("fish", 1, 1));
+        world.ask(3, &request);
+        // It was executed, and all that knew of it died before they told.
+        let applied = world.apply(&request);
+        let served = world.what(&request, &applied);
+        if asks_again {
+            world.under_way.push((3, request.clone()));
+        }
+        for node in [3, 4] {
+            world.happen(0, What::Fault { fault: Fault::Kill, target: NodeId(node) });
+            world.start(node);
+        }
+        world.message(3, 4);
+        world.happen(4, served);
+        world.answer(3, &request, applied.outcome);
+        finding(&world.finish(), CLOCKS).ruling
+    };
+    assert_eq!((judged(true), judged(false)), (Ruling::Pass, Ruling::Fail));
+}
+
+#[test]
 fn a_request_that_waits_in_vain() {
     const ANSWERED: &str = "every request is answered";
     let waiting = |wait: u64, down: Option<Fault>| {

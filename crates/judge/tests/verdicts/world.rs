@@ -155,7 +155,7 @@ impl World {
         applied.outcome
     }
 
-    fn what(&self, request: &Request, applied: &Applied) -> What {
+    pub fn what(&self, request: &Request, applied: &Applied) -> What {
         let (epoch, id, party) = (self.epoch, request.id, request.id.client.party);
         match (&applied.outcome, &request.command) {
             _ if applied.repeated => What::Repeated { epoch, request: id },
