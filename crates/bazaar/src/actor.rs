@@ -135,7 +135,8 @@ impl Actor for houses::Node {
     fn market_journals(scenario: &Scenario, run: &std::path::Path) -> Vec<(NodeId, PathBuf)> {
         // What traders' own logs hold may not have come to the warehouse.
         let peers = (1..=scenario.run.peers).map(NodeId);
-        let logs = peers.map(|node| (node, places::own(run, node)));
+        let logs =
+            peers.chain(crate::houses::hired(scenario)).map(|node| (node, places::own(run, node)));
         let logs = logs.filter(|_| scenario.houses.durability == LeaseDurability::TraderLog);
         std::iter::once((DIRECTORY, places::warehouse(run))).chain(logs).collect()
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use groupcast::election::bully;
 use houses::{
-    Cache, CustomerSettings, Durability, Node, Premises, Refuse, Resident, ResidentSettings,
-    Settings, Times, TraderChoice, Warehouse, WarehouseSettings,
+    Cache, CustomerSettings, Durability, Hired, Node, Premises, Refuse, Resident, ResidentSettings,
+    Scaling, Settings, Times, TraderChoice, Warehouse, WarehouseSettings,
 };
 use machine::{Incarnation, NodeId};
 use market::Kernel;
@@ -27,8 +27,14 @@ pub fn node(scenario: &Scenario, me: NodeId, address: String, life: Incarnation,
         let founding = Kernel::new(rules(scenario));
         let founding = founding.expect("a scenario's commission is no more than the price");
         let snapshot_every = scenario.journal.snapshot_every.into();
-        let warehouse = Warehouse::new(settings, WarehouseSettings { founding, snapshot_every });
+        let scaling = scaling(scenario);
+        let own = WarehouseSettings { founding, snapshot_every, scaling };
+        let warehouse = Warehouse::new(settings, own);
         Node::Premises(Box::new(Premises::new(warehouse, scenario.group.expiry, life)))
+    } else if me.0 > scenario.run.peers {
+        let membership = membership_settings(scenario, me, address);
+        let (rules, limit) = (rules(scenario), gather_limit(scenario));
+        Node::Hired(Box::new(Hired::new(settings, rules, membership, limit)))
     } else {
         let own = resident_settings(scenario, me, address);
         Node::Resident(Box::new(Resident::new(settings, own)))
@@ -46,7 +52,8 @@ fn settings(scenario: &Scenario, me: NodeId) -> Settings {
         me,
         warehouse: DIRECTORY,
         // Any peer may be elected, and who is not buys or sells.
-        traders: peers(scenario).collect(),
+        traders: peers(scenario).chain(hired(scenario)).collect(),
+        hired: hired(scenario).collect(),
         customers: peers(scenario).collect(),
         cache: match scenario.cache {
             scenario::Cache::None => Cache::None,
@@ -85,6 +92,7 @@ fn resident_settings(scenario: &Scenario, me: NodeId, address: String) -> Reside
             choice: match scenario.houses.choice {
                 scenario::TraderChoice::Random => TraderChoice::Random,
                 scenario::TraderChoice::Sticky => TraderChoice::Sticky,
+                scenario::TraderChoice::LeastLoaded => TraderChoice::LeastLoaded,
             },
         },
         membership: membership_settings(scenario, me, address),
@@ -96,11 +104,36 @@ fn resident_settings(scenario: &Scenario, me: NodeId, address: String) -> Reside
             victory_limit: answer_limit * 3,
         },
         posts: scenario.houses.traders as usize,
+        replaces_lost: scenario.houses.replace_lost,
         gather: scenario.run.peers as usize - 1,
-        gather_limit: scenario.group.heartbeat_limit.max(Duration::from_millis(1)),
+        gather_limit: gather_limit(scenario),
     }
 }
 
 fn peers(scenario: &Scenario) -> impl Iterator<Item = NodeId> {
     (1..=scenario.run.peers).map(NodeId)
+}
+
+/// The traders that may be started beside those that are elected: their numbers follow the peers'.
+pub fn hired(scenario: &Scenario) -> impl Iterator<Item = NodeId> + use<> {
+    let most = scenario.scaling.traders_max.saturating_sub(scenario.houses.traders);
+    let first = scenario.run.peers + 1;
+    (first..first + most).map(NodeId)
+}
+
+fn gather_limit(scenario: &Scenario) -> Duration {
+    scenario.group.heartbeat_limit.max(Duration::from_millis(1))
+}
+
+fn scaling(scenario: &Scenario) -> Scaling {
+    let (scaling, houses) = (&scenario.scaling, &scenario.houses);
+    Scaling {
+        least: houses.traders as usize,
+        most: scaling.traders_max as usize,
+        answers_per_second: scaling.answers_per_second,
+        tolerance_percent: scaling.tolerance_percent,
+        period: scaling.period,
+        calm: scaling.calm,
+        tells_loads: houses.choice == scenario::TraderChoice::LeastLoaded,
+    }
 }

@@ -196,3 +196,113 @@ fn the_books_of_running_houses_add_up() {
     assert!(run.wait().unwrap().success());
     assert!(audits >= 5, "{audits} audits");
 }
+
+/// Buyers that are done leave little to do: traders are started, one of them dies and is started
+/// again, and in the end there are as many as were elected.
+#[test]
+fn traders_are_started_for_the_load_replaced_when_they_die_and_go_when_it_is_over() {
+    let elastic = [
+        "run.duration='8s'",
+        "scaling.traders_max=5",
+        "scaling.answers_per_second=100",
+        "scaling.calm='500ms'",
+        "buyer.purchases=200",
+        "fault=[{at='1100ms',do='kill',who='trader'}]",
+    ];
+    for (cache, provider) in [
+        ("cache=lease", &["scaling.provider=process"][..]),
+        (
+            "cache=none",
+            &["scaling.provider=command", "scaling.command='nice -n 1 {program} {arguments}'"],
+        ),
+    ] {
+        let sets = [&[cache][..], &elastic, provider].concat();
+        let run = run(&sets);
+        let is_hired = |event: &Event| matches!(event.what, What::Hired { .. });
+        let first = run.at("trader that was started", is_hired);
+        let (killed, target) = run.fault(Fault::Kill);
+        assert!(first < killed && target.0 > 12, "one that was started is killed: {target}");
+        let again = What::Hired { trader: target };
+        assert!(run.events[killed..].iter().any(|event| event.what == again), "{cache}");
+        let left: BTreeSet<NodeId> = run
+            .events
+            .iter()
+            .filter(|event| event.what == What::Left)
+            .map(|event| event.node)
+            .collect();
+        let started = run.events.iter().filter_map(|event| match event.what {
+            What::Hired { trader } => Some(trader),
+            _ => None,
+        });
+        assert_eq!(left, started.collect(), "all of them leave again: {cache}");
+        let check =
+            Command::new(env!("CARGO_BIN_EXE_bazaar")).arg("check").arg(run.folder.path()).output();
+        let told = String::from_utf8(check.unwrap().stdout).unwrap();
+        let kept = "  pass: there are as many traders as the load asks for: there are 3 traders";
+        assert!(told.contains(kept), "{told}");
+    }
+}
+
+/// Where nobody is elected for a trader that is lost, the others have its customers; with a
+/// provider one is started for it.
+#[test]
+fn a_trader_that_is_lost_may_have_no_successor_or_a_hired_one() {
+    let sets = ["houses.replace_lost=false", "fault=[{at='40%',do='kill',who='trader'}]"];
+    let alone = run(&sets);
+    let (killed, target) = alone.fault(Fault::Kill);
+    assert_eq!(alone.terms_begun(killed), [], "{target}");
+    assert!(!alone.served_after(killed).is_empty());
+    let helped = run(&[&sets[..], &["scaling.traders_max=4"]].concat());
+    let (killed, _) = helped.fault(Fault::Kill);
+    assert_eq!(helped.terms_begun(killed), [NodeId(13)]);
+}
+
+/// Two requests of three go to the one of two that answered less of late, so none is left aside.
+#[test]
+fn the_least_loaded_of_two_is_asked() {
+    let run = run(&["houses.choice=least_loaded", "scaling.period='100ms'", "fault=[]"]);
+    let mut answers = std::collections::BTreeMap::<NodeId, u64>::new();
+    for event in run.events.iter().filter(|event| matches!(event.what, What::Told { .. })) {
+        *answers.entry(event.node).or_default() += 1;
+    }
+    let (least, most) = (answers.values().min().unwrap(), answers.values().max().unwrap());
+    assert!(answers.len() == 3 && *most < 2 * least, "{answers:?}");
+}
+
+/// A trader with a twentieth of a processor answers slower than one with all of it; where this
+/// machine has no control groups, or not for us, the run says so and starts nothing.
+#[test]
+fn a_share_of_a_processor_is_given_to_each_trader_or_it_is_said_why_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bazaar"));
+    command.args(["run", "--json", "--quiet", "--preset=trading-houses", "--duration=2s"]);
+    command.args(["--set=houses.trader_cpu_percent=5", "--set=fault=[]", "--out"]);
+    let mut child = command
+        .arg(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let groups = ["/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct", "/sys/fs/cgroup"]
+        .map(|place| std::path::Path::new(place).join(format!("bazaar-{}", child.id())));
+    let mut held = BTreeSet::new();
+    while child.try_wait().unwrap().is_none() {
+        for group in groups.iter().flat_map(fs::read_dir).flatten().flatten() {
+            let inside = fs::read_to_string(group.path().join("cgroup.procs")).unwrap_or_default();
+            if !inside.trim().is_empty() {
+                held.insert(group.file_name());
+            }
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let output = child.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if errors.contains("needs Linux control groups") {
+        eprintln!("no shares of a processor are to be had here, so none were judged: {errors}");
+        assert!(!output.status.success() && !folder.path().join("events.jsonl").exists());
+        return;
+    }
+    assert!(output.status.success(), "{errors}");
+    assert_eq!(held.len(), 3, "each trader was in a group: {held:?}");
+    assert!(groups.iter().all(|group| !group.exists()), "they go with the run");
+}

@@ -18,7 +18,7 @@
 //! | the stock is linearizable | events |
 //! | one leader an epoch | events |
 //! | one leader at the end | events |
-//! | sales and loans stay within their terms; every post is held at the end | events of trading houses, in place of the two about leaders |
+//! | sales and loans stay within their terms; every post is held at the end; there are as many traders as the load asks for | events of trading houses, in place of the two about leaders |
 //! | clocks respect causality | events |
 //! | every request is answered | events |
 //! | who comes back goes on | events |
@@ -131,7 +131,8 @@ pub fn judge_within(run: &RunFiles, budget: &mut Budget) -> Judgement {
         (false, houses) => stock::judge(&stories, houses.is_some(), budget),
         (true, _) => stock::not_promised(false),
     };
-    let findings = vec![
+    let load = run.houses.and_then(|houses| houses::load(&run.events, houses));
+    let mut findings = vec![
         history::well_formed_of(&run.history, &from_events(&run.events)),
         overselling,
         once::judge(&stories, books.doubled),
@@ -147,6 +148,7 @@ pub fn judge_within(run: &RunFiles, budget: &mut Budget) -> Judgement {
         answers::judge(&stories),
         memory::judge(&stories),
     ];
+    findings.extend(load);
     Judgement::over(findings, oversold.max(of_lots) + wrong.oversold, wrong.undersold)
 }
 

@@ -37,6 +37,8 @@ pub enum BenchVerb {
     Houses(houses::HousesArgs),
     /// The gap until a trader's buyers buy again, after it was killed
     HouseFailover(houses::HouseFailoverArgs),
+    /// Goods shipped before, while and after a trader is lost, each with its share of a processor
+    TraderLoss(houses::TraderLossArgs),
     /// Few units and many buyers, nine of ten of them at one trader
     FlashSale(houses::FlashSaleArgs),
     /// Buyers of one trader; `bench flash-sale` starts these
@@ -129,6 +131,7 @@ pub fn command(verb: &BenchVerb) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         BenchVerb::HouseFailover(args) => houses::failover(args),
+        BenchVerb::TraderLoss(args) => houses::trader_loss(args),
         BenchVerb::House { task } => {
             houses::run_node(task)?;
             Ok(ExitCode::SUCCESS)

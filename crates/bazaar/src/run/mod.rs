@@ -6,6 +6,8 @@ mod journal;
 mod links;
 mod outcome;
 mod processes;
+mod provider;
+mod shares;
 mod simulated;
 mod tails;
 mod venue;
@@ -29,6 +31,7 @@ pub use journal::{Chain, chain, market, market_of, of_warehouse};
 pub use links::Links;
 pub use outcome::{Outcome, read, write_report};
 pub use processes::Processes;
+pub use provider::Provider;
 pub use simulated::Simulated;
 pub use venue::Venue;
 pub use watch::Watch;
@@ -204,10 +207,12 @@ pub fn play(
     venue: impl Venue,
 ) -> anyhow::Result<Outcome> {
     let mut plan = faults::Plan::new(scenario);
+    let mut provider = Provider::new(scenario);
     let end_ns = nanos(scenario.run.duration);
     let buyers = buyers(scenario);
     conduct(scenario, directory, talk, venue, |venue| {
         plan.carry_out(venue)?;
+        provider.look(venue)?;
         let is_done = scenario.run.end_when_done && venue.have_bought_all(&buyers);
         Ok(!is_done && venue.now_ns() < end_ns)
     })

@@ -15,12 +15,13 @@ use view::{Event, Fault};
 
 use super::links::Links;
 use super::nanos;
+use super::shares::Shares;
 use super::tails::Tail;
 use super::venue::Venue;
 use super::watch::Watch;
 use crate::node::{places, words};
 use crate::overlay;
-use crate::scenario::Scenario;
+use crate::scenario::{Provider, Scenario};
 use crate::settings::DIRECTORY;
 
 /// How long a process may take until it listens.
@@ -47,6 +48,10 @@ pub struct Processes {
     paused: BTreeSet<NodeId>,
     links: Links,
     watch: Watch,
+    /// What starts a node above the peers, if not this program by itself.
+    command: Option<(u32, String)>,
+    /// What each trader has of a processor, if that is limited.
+    shares: Option<Shares>,
 }
 
 impl Processes {
@@ -67,6 +72,10 @@ impl Processes {
         directory: &Path,
         arguments: &[String],
     ) -> anyhow::Result<Self> {
+        let percent = scenario.houses.trader_cpu_percent;
+        let shares = (percent > 0).then(|| Shares::new(percent)).transpose()?;
+        let by_command = scenario.scaling.provider == Provider::Command;
+        let command = || (scenario.run.peers, scenario.scaling.command.clone());
         let cannot = || format!("cannot write to the run directory {}", directory.display());
         fs::write(directory.join("scenario.toml"), scenario.to_toml()).with_context(cannot)?;
         overlay::prepare(scenario, directory)?;
@@ -84,6 +93,8 @@ impl Processes {
             paused: BTreeSet::new(),
             links: Links::default(),
             watch: Watch::default(),
+            command: by_command.then(command),
+            shares,
         };
         processes.spawn(DIRECTORY)?;
         processes.directory_address = processes.wait_for_address(DIRECTORY)?;
@@ -100,23 +111,37 @@ impl Processes {
 
     fn spawn(&mut self, node: NodeId) -> anyhow::Result<()> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
-        let mut command = process::Command::new(program);
-        command.arg("node").arg("--run").arg(&self.directory);
-        command.args(["--node", &node.to_string()]);
-        command.args(["--origin-ns", &self.origin_ns.to_string()]);
-        command.args(["--cluster", &self.cluster.to_string()]);
-        command.args(["--parent", &process::id().to_string()]);
+        let mut arguments = vec!["node".to_owned(), "--run".to_owned()];
+        let path = self.directory.to_str().context("the run directory's name is no text")?;
+        arguments.push(path.to_owned());
+        let mut tell = |words: [&str; 2]| arguments.extend(words.map(str::to_owned));
+        tell(["--node", &node.to_string()]);
+        tell(["--origin-ns", &self.origin_ns.to_string()]);
+        tell(["--cluster", &self.cluster.to_string()]);
         match (node, self.directory_address.as_str()) {
             (DIRECTORY, "") => {}
             // The others know where it was.
-            (DIRECTORY, before) => _ = command.args(["--listen", before]),
-            (_, directory) => _ = command.args(["--directory", directory]),
+            (DIRECTORY, before) => tell(["--listen", before]),
+            (_, directory) => tell(["--directory", directory]),
         }
         let tails = self.tails.entry(node).or_default();
         let start = u32::try_from(tails.len()).context("too many starts of one node")?;
         let events = places::events(&self.directory, node, start);
-        command.args(&self.arguments);
-        command.arg("--events").arg(&events).stdout(Stdio::null());
+        let events_path = events.to_str().context("the run directory's name is no text")?;
+        tell(["--events", events_path]);
+        arguments.extend(self.arguments.iter().cloned());
+        let template = self.command.as_ref().filter(|(peers, _)| node.0 > *peers);
+        let mut command = match template {
+            Some((_, template)) => by_command(template, &program, &arguments, node)?,
+            None => {
+                let mut command = process::Command::new(program);
+                // Its end follows that of this process; what a command starts may be elsewhere, and
+                // ends with its standard input.
+                command.args(&arguments).args(["--parent", &process::id().to_string()]);
+                command
+            }
+        };
+        command.stdout(Stdio::null());
         tails.push(Tail::new(&events));
         let errors = places::errors(&self.directory, node);
         self.children.spawn(&places::name(node), command, &errors)?;
@@ -124,6 +149,14 @@ impl Processes {
             self.tell_links(node)?;
         }
         Ok(())
+    }
+
+    /// Gives those that trade now, and no others, their shares of the processor.
+    fn share(&mut self) -> anyhow::Result<()> {
+        let Some(shares) = &mut self.shares else { return Ok(()) };
+        let process = |node| Some((node, self.children.id(&places::name(node))?));
+        let traders = self.watch.progress().houses().into_iter().filter_map(process).collect();
+        shares.follow(&traders)
     }
 
     fn tell_links(&mut self, node: NodeId) -> anyhow::Result<()> {
@@ -217,7 +250,7 @@ impl Venue for Processes {
         for (name, status) in ended {
             self.has_ended(&name, status)?;
         }
-        Ok(())
+        self.share()
     }
 
     fn nodes(&self) -> Vec<NodeId> {
@@ -294,6 +327,25 @@ impl Venue for Processes {
         }
         Ok(view::merge(files))
     }
+}
+
+/// The command that starts a node by a template.
+fn by_command(
+    template: &str,
+    program: &Path,
+    arguments: &[String],
+    node: NodeId,
+) -> anyhow::Result<process::Command> {
+    let program = program.to_str().context("this program's name is no text")?;
+    let words = template.split_whitespace().flat_map(|word| match word {
+        "{arguments}" => arguments.to_vec(),
+        _ => vec![word.replace("{program}", program).replace("{node}", &node.to_string())],
+    });
+    let mut words = words.into_iter();
+    let first = words.next().context("scaling.command is empty")?;
+    let mut command = process::Command::new(first);
+    command.args(words);
+    Ok(command)
 }
 
 fn unix_ns() -> u64 {

@@ -23,6 +23,7 @@ pub struct Watch {
     /// Of trading houses: whose answer each customer had last.
     answered_by: BTreeMap<Party, NodeId>,
     deeds: Vec<Event>,
+    traders_wanted: usize,
 }
 
 impl Watch {
@@ -51,6 +52,9 @@ impl Watch {
             }
             What::Left => {
                 self.left.insert(node);
+            }
+            What::TradersWanted { wanted, .. } => {
+                self.traders_wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
             }
             What::Followed { epoch, .. } => {
                 self.follows.insert(node, epoch);
@@ -84,6 +88,11 @@ impl Watch {
     /// How many customers had their last answer from this trader of trading houses.
     pub fn customers_of(&self, trader: NodeId) -> usize {
         self.answered_by.values().filter(|by| **by == trader).count()
+    }
+
+    /// How many traders the warehouse of trading houses said last that it wants; 0 before that.
+    pub fn traders_wanted(&self) -> usize {
+        self.traders_wanted
     }
 
     /// Whether a node said that it leaves.

@@ -145,6 +145,16 @@ choices! {
         Random = "random",
         /// The same, as long as it is there.
         Sticky = "sticky",
+        /// The one of two, drawn by chance, that answered less of late.
+        LeastLoaded = "least_loaded",
+    }
+
+    /// What starts a trader when the load asks for one more.
+    pub enum Provider {
+        /// This program, as a process of this machine.
+        Process = "process",
+        /// A command of the scenario.
+        Command = "command",
     }
 
     /// When a trader refuses by a cached count.

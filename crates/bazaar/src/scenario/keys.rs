@@ -12,7 +12,7 @@ use market::limits::{BASIS_POINTS_ALL, QUANTITY_MAX};
 
 use super::choice::{
     Deal, Durability, Fence, Handover, Initiator, LeaseDurability, Order, OtherRoles, OverlayForm,
-    Refuse, ReturnAs, SellerChoice, Service, TraderChoice, Transport,
+    Provider, Refuse, ReturnAs, SellerChoice, Service, TraderChoice, Transport,
 };
 use super::setting::tables;
 use super::value::{Between, FirstTrader, Probability};
@@ -236,8 +236,12 @@ tables! {
         /// nothing.
         #[within(0..=32, "each trader is one peer, and one machine carries few that are busy")]
         pub traders: u32,
-        /// Which trader a buyer or seller asks: a "random" one for each request, or the same as long
-        /// as it is there: "sticky".
+        /// Whether the peers elect another trader when one is lost. If not, those that are left have
+        /// its customers too, as long as it is away.
+        pub replace_lost: bool,
+        /// Which trader a buyer or seller asks: a "random" one for each request; the same as long
+        /// as it is there: "sticky"; or of two random ones that which answered less of late:
+        /// "least_loaded".
         pub choice: TraderChoice,
         /// With the cache "lease": what a sale outlives whose buyer has heard of it: the loss of all
         /// traders, the "warehouse" has it; that of one trader, its "buddy" has it; or its restart,
@@ -263,6 +267,40 @@ tables! {
         /// With the cache "lease": for which time to come a trader borrows.
         #[within(PERIOD, PERIOD_WHY)]
         pub horizon: Duration,
+        /// The share of one processor that the process of each trader has, as long as it trades, in
+        /// percent; 0 means as much as it takes. What one does not use, no other one has. It needs
+        /// Linux control groups, and the right to make them.
+        #[within(0..=100, "a machine turns off whoever has less than none, and one thread has one processor")]
+        pub trader_cpu_percent: u32,
+    }
+
+    /// How many traders there are beside those that are elected, in trading houses: they are started
+    /// when the load asks for them and go when it does not. They neither buy nor sell.
+    pub struct Scaling {
+        /// How many traders there may be in all; as many as houses.traders, or fewer, means that
+        /// none is started.
+        #[within(0..=48, "16 at most are started beside 32 that are elected")]
+        pub traders_max: u32,
+        /// How many answers a second a trader is to give: for a higher load more are started.
+        #[within(1..=10_000_000, "a trader is there to answer, and none gives more")]
+        pub answers_per_second: u32,
+        /// By how many percent the load may differ from that, to either side, before the number of
+        /// traders changes.
+        #[within(0..=90, "a load that may differ by all of it asks for nothing")]
+        pub tolerance_percent: u32,
+        /// How often the warehouse looks at the load, and tells it where houses.choice is
+        /// "least_loaded".
+        #[within(PERIOD, PERIOD_WHY)]
+        pub period: Duration,
+        /// How long the load must have been lower before a trader goes.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub calm: Duration,
+        /// What starts a trader: a "process" of this machine; or a "command".
+        pub provider: Provider,
+        /// The command, its words apart by blanks: {program} stands for this program, {arguments}
+        /// for what it is to be told, {node} for the trader's number. It is to run as long as the
+        /// trader does, in front, and to pass its standard input on.
+        pub command: String,
     }
 
     /// What is refused so that nothing grows without bound.

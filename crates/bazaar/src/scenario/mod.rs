@@ -42,11 +42,13 @@ use std::path::Path;
 
 pub use choice::{
     Cache, Deal, Durability, Fence, Handover, Initiator, LeaseDurability, Order, OtherRoles,
-    OverlayForm, Refuse, ReturnAs, SellerChoice, Service, TraderChoice, Transport,
+    OverlayForm, Provider, Refuse, ReturnAs, SellerChoice, Service, TraderChoice, Transport,
 };
 pub use duration::{DurationText, WrongDuration};
 pub use fault::{Action, Fault};
-pub use keys::{Buyer, Group, Houses, Journal, Limits, Overlay, Roles, Run, Seller, Trade, Trader};
+pub use keys::{
+    Buyer, Group, Houses, Journal, Limits, Overlay, Roles, Run, Scaling, Seller, Trade, Trader,
+};
 pub use problem::{Problem, ScenarioError};
 pub use suggest::suggest;
 pub use tree::Place;
@@ -95,6 +97,9 @@ tables! {
         /// The trading houses: several traders and one warehouse that holds the stock, in place of
         /// one trader. What they do with what they know of the stock is the key "cache" above.
         pub houses: Houses,
+        /// How many traders there are beside those that are elected, in trading houses: they are started
+        /// when the load asks for them and go when it does not. They neither buy nor sell.
+        pub scaling: Scaling,
         /// What is refused so that nothing grows without bound.
         pub limits: Limits,
     }

@@ -28,7 +28,8 @@ fn judged(world: World, goes_by_counts: bool) -> Judgement {
     let time_ns = run.events[stopped].time_ns;
     let ending = Event { time_ns, node: NodeId(0), clock: None, what: What::Ending };
     run.events.insert(stopped, ending);
-    run.houses = Some(Houses { traders: 1, goes_by_counts });
+    run.houses =
+        Some(Houses { traders: 1, peers: 9, traders_max: 0, replaces_lost: true, goes_by_counts });
     judge(&run)
 }
 

@@ -72,6 +72,8 @@ pub struct Customer {
     /// Terms of the roster that a trader says are lost.
     lost: BTreeSet<TermId>,
     favourite: Option<TermId>,
+    /// How many answers a second each trader gave of late, where that is told.
+    loads: BTreeMap<TermId, u64>,
     sent: BTreeMap<RequestId, Sent>,
 }
 
@@ -93,6 +95,7 @@ impl Customer {
             roster: Vec::new(),
             lost: BTreeSet::new(),
             favourite: None,
+            loads: BTreeMap::new(),
             sent: BTreeMap::new(),
             settings,
             own,
@@ -188,9 +191,20 @@ impl Customer {
             (None, TraderChoice::Sticky) => self.favourite.filter(|term| there.contains(term)),
             _ => None,
         };
-        let chosen = chosen.or_else(|| cx.random.pick(&there).copied());
+        let chosen = chosen.or_else(|| self.choose(&there, cx));
         self.favourite = chosen;
         chosen
+    }
+
+    fn choose(&self, there: &[TermId], cx: &mut Cx<'_>) -> Option<TermId> {
+        let one = cx.random.pick(there).copied()?;
+        if self.own.choice != TraderChoice::LeastLoaded {
+            return Some(one);
+        }
+        let other = cx.random.pick(there).copied()?;
+        // Of a new one nothing is known yet: it has done little.
+        let load = |term: TermId| self.loads.get(&term).copied().unwrap_or_default();
+        Some(if load(other) < load(one) { other } else { one })
     }
 
     fn resend(&mut self, cx: &mut Cx<'_>) {
@@ -284,6 +298,9 @@ impl Customer {
                 (self.version, self.roster) = (version, terms);
                 self.lost.retain(|term| self.roster.contains(term));
                 self.retry_lost(cx);
+            }
+            Message::Loads { per_second } if from == self.settings.warehouse => {
+                self.loads = per_second.into_iter().collect();
             }
             Message::Lost { term } if self.roster.contains(&term) => {
                 self.lost.insert(term);

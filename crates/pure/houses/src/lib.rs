@@ -7,6 +7,7 @@
 //! | [`trader`] | takes any order; sells from its loan without asking, or goes by counts, or passes all on |
 //! | [`customer`] | buys and sells through any trader |
 //! | [`Resident`] | a peer of the village: a customer, and a trader while it holds a post |
+//! | [`Hired`] | a trader that is started when the load asks for one more |
 //! | [`Premises`] | the warehouse, which also introduces all to each other |
 //! | [`Node`] | any of these processes |
 //! | [`Settings`] | what they need to know; [`Cache`] and [`Durability`] say what is promised |
@@ -23,6 +24,7 @@
 //! up.
 
 pub mod customer;
+mod hired;
 mod message;
 mod node;
 mod premises;
@@ -32,6 +34,7 @@ pub mod trader;
 pub mod warehouse;
 
 pub use customer::Customer;
+pub use hired::Hired;
 pub use message::{Buddy, DEEDS_MAX, House, Message, Record, Snapshot};
 pub use node::{Alarm, Command, Node};
 pub use premises::Premises;
@@ -39,7 +42,8 @@ pub use resident::{Resident, ResidentSettings};
 #[cfg(feature = "planted")]
 pub use settings::Planted;
 pub use settings::{
-    Cache, CustomerSettings, Durability, Refuse, Settings, Times, TraderChoice, WarehouseSettings,
+    Cache, CustomerSettings, Durability, Refuse, Scaling, Settings, Times, TraderChoice,
+    WarehouseSettings,
 };
 pub use trader::Trader;
 pub use warehouse::Warehouse;

@@ -44,7 +44,15 @@ pub enum Message {
         term: TermId,
     },
     /// A trader or the warehouse is there.
-    Beat,
+    Beat {
+        /// How many answers the trader gave in this life; 0 from the warehouse.
+        answers: u64,
+    },
+    /// The warehouse, to customers that ask the least loaded.
+    Loads {
+        /// How many answers a second each trader gave of late.
+        per_second: Vec<(TermId, u64)>,
+    },
     /// Between a trader and the warehouse, about one term.
     House(House),
     /// Between a trader, its buddy and the warehouse.
@@ -149,6 +157,11 @@ pub enum House {
         /// Which.
         term: TermId,
     },
+    /// There are more traders than the load asks for: this one is to retire in good order.
+    Drain {
+        /// In which term.
+        term: TermId,
+    },
     /// A trader asks what there is.
     Look,
     /// What there is.
@@ -239,6 +252,20 @@ pub enum Buddy {
     Forgot {
         /// Of which term.
         term: TermId,
+    },
+    /// A buddy that retires, to the warehouse: may it forget this term?
+    Holds {
+        /// Which.
+        term: TermId,
+        /// The number of the pairing.
+        pairing: u64,
+    },
+    /// It may: whatever the warehouse asks for of this term, it will not ask this buddy.
+    Free {
+        /// Which term.
+        term: TermId,
+        /// The number of the pairing.
+        pairing: u64,
     },
 }
 

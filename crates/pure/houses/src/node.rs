@@ -6,6 +6,7 @@ use machine::{Context, Holds, Input, Machine};
 use peer::Report;
 
 use crate::customer::{self, Customer};
+use crate::hired::Hired;
 use crate::message::{Message, Record, Snapshot};
 use crate::premises::Premises;
 use crate::resident::Resident;
@@ -25,6 +26,8 @@ pub enum Node {
     Premises(Box<Premises>),
     /// Buys and sells, or trades.
     Resident(Box<Resident>),
+    /// Trades while there is enough to do.
+    Hired(Box<Hired>),
 }
 
 impl Node {
@@ -33,7 +36,7 @@ impl Node {
         match self {
             Self::Warehouse(warehouse) => Some(warehouse),
             Self::Premises(premises) => Some(premises.warehouse()),
-            Self::Trader(_) | Self::Customer(_) | Self::Resident(_) => None,
+            Self::Trader(_) | Self::Customer(_) | Self::Resident(_) | Self::Hired(_) => None,
         }
     }
 
@@ -42,6 +45,7 @@ impl Node {
         match self {
             Self::Trader(trader) => Some(trader),
             Self::Resident(resident) => Some(resident.trader()),
+            Self::Hired(hired) => Some(hired.trader()),
             Self::Warehouse(_) | Self::Customer(_) | Self::Premises(_) => None,
         }
     }
@@ -51,7 +55,7 @@ impl Node {
         match self {
             Self::Customer(customer) => Some(customer),
             Self::Resident(resident) => Some(resident.customer()),
-            Self::Warehouse(_) | Self::Trader(_) | Self::Premises(_) => None,
+            Self::Warehouse(_) | Self::Trader(_) | Self::Premises(_) | Self::Hired(_) => None,
         }
     }
 }
@@ -123,6 +127,7 @@ impl Machine for Node {
             Self::Customer(customer) => relay!(customer, Customer, input, cx),
             Self::Premises(premises) => cx.relay(&mut **premises, same_input(input)),
             Self::Resident(resident) => cx.relay(&mut **resident, same_input(input)),
+            Self::Hired(hired) => cx.relay(&mut **hired, same_input(input)),
         }
     }
 
@@ -133,6 +138,7 @@ impl Machine for Node {
             Self::Customer(customer) => customer.check(),
             Self::Premises(premises) => premises.check(),
             Self::Resident(resident) => resident.check(),
+            Self::Hired(hired) => hired.check(),
         }
     }
 }
@@ -186,3 +192,4 @@ holds!(Trader, Alarm::Trader);
 holds!(Customer, Alarm::Customer);
 holds!(Premises, std::convert::identity);
 holds!(Resident, std::convert::identity);
+holds!(Hired, std::convert::identity);

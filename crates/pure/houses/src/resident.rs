@@ -47,6 +47,8 @@ pub struct ResidentSettings {
     pub election: bully::Settings,
     /// How many traders there are to be.
     pub posts: usize,
+    /// Whether there is another election when one of them is lost.
+    pub replaces_lost: bool,
     /// How many others are waited for before the first election.
     pub gather: usize,
     /// And for how long at most.
@@ -62,6 +64,9 @@ pub struct Resident {
     gather: usize,
     gather_pause: Duration,
     gather_limit: Duration,
+    replaces_lost: bool,
+    /// Who may hold a post.
+    candidates: BTreeSet<NodeId>,
     member: Member,
     election: Bully,
     /// Election messages that were sent before its last report of a winner.
@@ -96,6 +101,8 @@ impl Resident {
             gather: own.gather,
             gather_pause: own.election.answer_limit,
             gather_limit: own.gather_limit,
+            replaces_lost: own.replaces_lost,
+            candidates: own.election.candidates.iter().copied().collect(),
             member: Member::new(own.membership),
             election: Bully::with_options(own.election, options),
             counted: 0,
@@ -222,18 +229,24 @@ impl Resident {
         let trading = terms.iter().filter_map(|term| crate::node_of(term.trader)).collect();
         let before = std::mem::replace(&mut self.trading, trading);
         for &node in before.difference(&self.trading.clone()) {
-            if node != self.me {
+            if node != self.me && self.is_replaced(node) {
                 self.suspects(Cause::Hang, cx);
                 self.election_input(Input::Command(Election::Suspect(node)), cx);
             }
         }
         // What was said of posts may not have reached one that was cut off.
         for &node in self.trading.clone().difference(&before) {
-            if node != self.me && self.connected.contains(&node) {
+            let votes = node != self.me && self.candidates.contains(&node);
+            if votes && self.connected.contains(&node) {
                 self.election_input(Input::Opened(node), cx);
             }
         }
         self.open_shop(cx);
+    }
+
+    /// Whether there is an election if this one is lost.
+    fn is_replaced(&self, node: NodeId) -> bool {
+        self.replaces_lost && self.candidates.contains(&node)
     }
 
     fn suspects(&mut self, cause: Cause, cx: &Cx<'_>) {
@@ -255,7 +268,7 @@ impl Resident {
                 }
                 self.election_input(Input::Message { from, body }, cx);
             }
-            Message::Answer { .. } | Message::Lost { .. } => {
+            Message::Answer { .. } | Message::Lost { .. } | Message::Loads { .. } => {
                 cx.relay(&mut self.customer, Input::Message { from, body });
             }
             Message::Roster { version, ref terms } if from == self.warehouse => {
@@ -267,7 +280,7 @@ impl Resident {
             Message::Ask { .. }
             | Message::House(_)
             | Message::Buddy(_)
-            | Message::Beat
+            | Message::Beat { .. }
             | Message::Roster { .. } => {
                 cx.relay(&mut self.trader, Input::Message { from, body });
             }
@@ -279,8 +292,10 @@ impl Resident {
         cx.relay(&mut self.customer, Input::Opened(node));
         cx.relay(&mut self.trader, Input::Opened(node));
         self.member_input(Input::Opened(node), cx);
-        self.election_input(Input::Opened(node), cx);
-        let others = self.connected.iter().filter(|other| **other != self.warehouse);
+        if self.candidates.contains(&node) {
+            self.election_input(Input::Opened(node), cx);
+        }
+        let others = self.connected.intersection(&self.candidates);
         if others.count() >= self.gather && !self.has_elected {
             // The others are about to see all others too.
             cx.set(Alarm::Gather, self.gather_pause);
@@ -292,11 +307,13 @@ impl Resident {
         cx.relay(&mut self.customer, Input::Closed(node));
         cx.relay(&mut self.trader, Input::Closed(node));
         self.member_input(Input::Closed(node), cx);
-        if self.trading.contains(&node) {
+        if self.trading.contains(&node) && self.is_replaced(node) {
             self.suspects(Cause::Crash, cx);
             self.tell(What::Suspected { suspect: node, cause: Cause::Crash }, cx);
         }
-        self.election_input(Input::Closed(node), cx);
+        if self.is_replaced(node) || !self.trading.contains(&node) {
+            self.election_input(Input::Closed(node), cx);
+        }
     }
 }
 

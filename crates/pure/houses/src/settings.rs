@@ -8,6 +8,8 @@ use machine::NodeId;
 use market::{Good, Kernel};
 use peer::{BuyerSettings, Role, SellerSettings};
 
+pub use crate::warehouse::scaling::Scaling;
+
 /// How traders use what they know of the warehouse's stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cache {
@@ -61,6 +63,10 @@ pub enum TraderChoice {
     Random,
     /// The same, as long as it is there.
     Sticky,
+    /// The one of two, drawn by chance, that gave fewer answers of late. (To ask the least loaded of
+    /// all would send everybody to the same one until the next figures come; of two it does not:
+    /// M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001.)
+    LeastLoaded,
 }
 
 /// The times that all nodes go by.
@@ -89,6 +95,8 @@ pub struct WarehouseSettings {
     pub founding: Kernel,
     /// After how many records a snapshot replaces them, at the earliest.
     pub snapshot_every: u64,
+    /// How many traders there are to be, and by what.
+    pub scaling: Scaling,
 }
 
 /// What a customer needs to know.
@@ -115,6 +123,8 @@ pub struct Settings {
     pub warehouse: NodeId,
     /// Who trades.
     pub traders: Vec<NodeId>,
+    /// Which of them are there for as long as the load asks for them.
+    pub hired: BTreeSet<NodeId>,
     /// Who buys and sells.
     pub customers: BTreeSet<NodeId>,
     /// How traders use what they know of the stock.

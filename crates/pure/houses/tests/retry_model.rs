@@ -8,8 +8,8 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use houses::{
-    Cache, Durability, Message, Settings, Snapshot, Times, Trader, Warehouse, WarehouseSettings,
-    trader, warehouse,
+    Cache, Durability, Message, Scaling, Settings, Snapshot, Times, Trader, Warehouse,
+    WarehouseSettings, trader, warehouse,
 };
 use machine::{Context, Effect, Input, Instant, Machine, NodeId, Random};
 use market::{
@@ -109,6 +109,7 @@ impl Retried {
             me,
             warehouse: WAREHOUSE,
             traders: TRADERS.to_vec(),
+            hired: [].into(),
             customers: BTreeSet::from([CUSTOMER]),
             cache: Cache::Lease,
             durability: self.durability,
@@ -129,7 +130,8 @@ impl Retried {
     /// Both traders have terms, the first has some salt on loan, and the request is on its way to
     /// both: the first is its home.
     fn begin(&self) -> Houses {
-        let own = WarehouseSettings { founding: stocked(), snapshot_every: 1_000_000 };
+        let scaling = Scaling::fixed(TRADERS.len());
+        let own = WarehouseSettings { founding: stocked(), snapshot_every: 1_000_000, scaling };
         let mut houses = Houses {
             warehouse: Warehouse::new(self.settings(WAREHOUSE), own),
             traders: TRADERS.map(|node| Trader::new(self.settings(node), RULES)).to_vec(),
@@ -171,7 +173,7 @@ impl Houses {
                 self.told.insert(format!("{outcome:?}"));
             }
             // Who trades, and who is there, is of no account here.
-            Message::Roster { .. } | Message::Beat | Message::Lost { .. } => {}
+            Message::Roster { .. } | Message::Beat { .. } | Message::Lost { .. } => {}
             body => _ = self.sent.insert(format!("{from}>{to} {body:?}"), (from, to, body)),
         }
     }

@@ -319,6 +319,20 @@ pub enum What {
         /// How many units on loan went back on the shelves.
         units: u64,
     },
+    /// The warehouse wants another number of traders than before.
+    TradersWanted {
+        /// How many there are.
+        traders: u64,
+        /// How many it wants.
+        wanted: u64,
+        /// How many answers a second they gave of late, together.
+        answers_per_second: u64,
+    },
+    /// The runner started a trader, since the warehouse wanted more.
+    Hired {
+        /// Which.
+        trader: NodeId,
+    },
     /// The warehouse lent a trader stock.
     Lent {
         /// In which term.

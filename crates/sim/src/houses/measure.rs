@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use houses::{
-    Cache, Customer, CustomerSettings, Durability, Node, Settings, Times, Trader, TraderChoice,
-    Warehouse, WarehouseSettings,
+    Cache, Customer, CustomerSettings, Durability, Node, Scaling, Settings, Times, Trader,
+    TraderChoice, Warehouse, WarehouseSettings,
 };
 use machine::{Instant, NodeId, Random};
 use market::{Good, Kernel, Outcome, Refusal, Rules, SellerChoice};
@@ -138,6 +138,7 @@ fn machine_of(shape: &Shape, me: NodeId) -> Node {
         me,
         warehouse: WAREHOUSE,
         traders: (1..=shape.traders).map(NodeId).collect(),
+        hired: [].into(),
         customers: customers.map(NodeId).collect(),
         cache: shape.cache,
         durability: shape.durability,
@@ -155,7 +156,8 @@ fn machine_of(shape: &Shape, me: NodeId) -> Node {
     };
     if me == WAREHOUSE {
         let founding = Kernel::new(RULES).expect("the commission is below the whole price");
-        let own = WarehouseSettings { founding, snapshot_every: 1_000 };
+        let scaling = Scaling::fixed(shape.traders as usize);
+        let own = WarehouseSettings { founding, snapshot_every: 1_000, scaling };
         Node::Warehouse(Box::new(Warehouse::new(settings, own)))
     } else if me.0 <= shape.traders {
         Node::Trader(Box::new(Trader::new(settings, RULES)))

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use houses::{
-    Cache, Command, Customer, CustomerSettings, Node, Settings, Trader, Warehouse,
+    Cache, Command, Customer, CustomerSettings, Node, Scaling, Settings, Trader, Warehouse,
     WarehouseSettings, customer, trader, warehouse,
 };
 use machine::{Instant, Machine, NodeId, Random};
@@ -97,6 +97,7 @@ impl HousesWorld {
             me,
             warehouse: WAREHOUSE,
             traders: (1..=traders).map(NodeId).collect(),
+            hired: [].into(),
             customers: (traders + 1..=traders + self.swarm.customers).map(NodeId).collect(),
             cache: self.swarm.cache,
             durability: self.swarm.durability,
@@ -107,7 +108,9 @@ impl HousesWorld {
         };
         if me == WAREHOUSE {
             let founding = Kernel::new(RULES).expect("the commission is below the whole price");
-            let own = WarehouseSettings { founding, snapshot_every: self.swarm.snapshot_every };
+            let scaling = Scaling::fixed(self.swarm.traders as usize);
+            let snapshot_every = self.swarm.snapshot_every;
+            let own = WarehouseSettings { founding, snapshot_every, scaling };
             Node::Warehouse(Box::new(Warehouse::new(settings, own)))
         } else if me.0 <= traders {
             Node::Trader(Box::new(Trader::new(settings, RULES)))

@@ -17,6 +17,11 @@ pub(super) fn deed(event: &Event, me: &str) -> Option<String> {
         What::Lent { epoch, good, units } => {
             format!("{me} lent {units} {good} to trader {} in term {epoch}", epoch.node)
         }
+        What::TradersWanted { traders, wanted, answers_per_second } => format!(
+            "{me} wants {wanted} traders: the {traders} that there are gave {answers_per_second} \
+             answers a second"
+        ),
+        What::Hired { trader } => format!("trader {trader} was started: the warehouse wants more"),
         What::DeniedByCache { request, good, .. } => format!(
             "{me} denied buyer {} {good} by its counts, without asking the warehouse",
             request.client.party

@@ -9,6 +9,7 @@
 mod customers;
 mod failover;
 mod flash;
+mod loss;
 mod market;
 mod node;
 
@@ -23,6 +24,8 @@ pub use failover::HouseFailoverArgs;
 pub(super) use failover::command as failover;
 pub use flash::FlashSaleArgs;
 pub(super) use flash::{command as flash_sale, run as run_flash_buyers};
+pub use loss::TraderLossArgs;
+pub(super) use loss::command as trader_loss;
 pub(super) use node::run as run_node;
 
 /// What `bazaar bench houses` is told.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use host::{Application, Control, Impairment, NodeSettings, Transport};
 use houses::{
-    Command, Durability, Node, Refuse, Settings, Times, Trader, Warehouse, WarehouseSettings,
-    trader,
+    Command, Durability, Node, Refuse, Scaling, Settings, Times, Trader, Warehouse,
+    WarehouseSettings, trader,
 };
 use machine::{Instant, NodeId};
 use market::{Kernel, Rules, SellerChoice};
@@ -115,6 +115,7 @@ fn machine(task: &NodeTask) -> anyhow::Result<Node> {
         me: task.node,
         warehouse: WAREHOUSE,
         traders: (0..shape.traders).map(trader).collect(),
+        hired: [].into(),
         customers: match task.node {
             // It has no connection to them, and they know their trader's term.
             WAREHOUSE => BTreeSet::new(),
@@ -137,7 +138,8 @@ fn machine(task: &NodeTask) -> anyhow::Result<Node> {
     };
     if task.node == WAREHOUSE {
         let founding = Kernel::new(RULES).context("the rules are wrong")?;
-        let own = WarehouseSettings { founding, snapshot_every: 100_000 };
+        let scaling = Scaling::fixed(shape.traders as usize);
+        let own = WarehouseSettings { founding, snapshot_every: 100_000, scaling };
         Ok(Node::Warehouse(Box::new(Warehouse::new(settings, own))))
     } else {
         Ok(Node::Trader(Box::new(Trader::new(settings, RULES))))

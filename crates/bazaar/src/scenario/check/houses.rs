@@ -1,9 +1,12 @@
 //! Whether a scenario of trading houses asks for what there is in them.
 
 use super::Checker;
-use crate::scenario::choice::{Handover, Order, OverlayForm, SellerChoice, Transport};
+use crate::scenario::choice::{
+    Handover, Order, OverlayForm, Provider, SellerChoice, TraderChoice, Transport,
+};
 use crate::scenario::fault::Action;
 use crate::scenario::{FirstTrader, Scenario};
+use crate::settings::JOINERS_MAX;
 
 impl Checker<'_> {
     pub(super) fn houses(&mut self, scenario: &Scenario) {
@@ -16,6 +19,7 @@ impl Checker<'_> {
                 "leave two peers at least that buy and sell",
             );
         }
+        self.scaling(scenario);
         let mut none = |key: &str, is_there: bool, what: &str, mend: &str| {
             if is_there {
                 let reason = format!("trading houses have no {what}");
@@ -51,6 +55,42 @@ impl Checker<'_> {
             let is_none = matches!(fault.action, Action::Resign | Action::Leave | Action::Join);
             let what = format!("peers that {}", fault.action.name());
             none(&format!("fault[{index}].do"), is_none, &what, "give kill, pause or partition");
+        }
+    }
+
+    fn scaling(&mut self, scenario: &Scenario) {
+        let (scaling, houses) = (&scenario.scaling, &scenario.houses);
+        if scaling.traders_max > houses.traders + JOINERS_MAX {
+            self.blame(
+                &["scaling.traders_max", "houses.traders"],
+                format_args!("at most {JOINERS_MAX} traders are started beside the elected ones"),
+                format_args!("give {} at most", houses.traders + JOINERS_MAX),
+            );
+        }
+        let looks =
+            scaling.traders_max > houses.traders || houses.choice == TraderChoice::LeastLoaded;
+        if looks && scaling.period < scenario.group.heartbeat_period {
+            self.blame(
+                &["scaling.period", "group.heartbeat_period"],
+                "traders tell what they have to do with their heartbeats, and the warehouse looks \
+                 more often than that",
+                "give a longer period, or a shorter heartbeat_period",
+            );
+        }
+        let by_command = scaling.provider == Provider::Command;
+        if by_command && !scaling.command.contains("{arguments}") {
+            self.blame(
+                &["scaling.command", "scaling.provider"],
+                "the command does not say what the trader is told",
+                "give one with {arguments} in it, as in \"nice {program} {arguments}\"",
+            );
+        }
+        if !by_command && !scaling.command.is_empty() {
+            self.blame(
+                &["scaling.command", "scaling.provider"],
+                "there is a command, and nothing is started by one",
+                "give provider = \"command\", or no command",
+            );
         }
     }
 }

@@ -5,6 +5,14 @@
 //!   warehouse ── Surrender ──▶ buddy: keeps no more of this term, ever ── Surrendered {deeds} ──▶
 //! ```
 //!
+//! One that retires has each trader that it holds for look for another buddy, and forgets when the
+//! warehouse says that it may.
+//!
+//! ```text
+//!   buddy ── Declined ──▶ trader ── Report {…, Unpaired} ──▶ warehouse: pairs it with another one
+//!     └───── Holds ──▶ warehouse: Free, once all that this buddy confirmed is in the books
+//! ```
+//!
 //! A buddy that began a new life has forgotten, and says so: then nobody but the trader knows.
 
 use std::collections::BTreeMap;
@@ -35,6 +43,17 @@ impl Held {
     /// Its warehouse has all of it.
     pub fn forget(&mut self, term: TermId) {
         self.terms.remove(&term);
+    }
+
+    /// What is held: of which term, in which pairing.
+    fn pairings(&self) -> impl Iterator<Item = (TermId, u64)> {
+        self.terms.iter().map(|(term, of)| (*term, of.pairing))
+    }
+
+    fn free(&mut self, term: TermId, pairing: u64) {
+        if self.terms.get(&term).is_some_and(|of| of.pairing == pairing) {
+            self.terms.remove(&term);
+        }
     }
 
     /// Whether nothing is held for anybody.
@@ -132,6 +151,7 @@ impl Trader {
                     };
                 cx.send(from, Message::Buddy(body));
             }
+            Buddy::Free { term, pairing } if is_warehouse => self.held.free(term, pairing),
             Buddy::Kept { term, pairing, below } => self.kept((term, pairing), below, cx),
             Buddy::Declined { term, pairing } => {
                 let open = self.open.as_ref();
@@ -140,6 +160,17 @@ impl Trader {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Has others look for another buddy, as it is out of office.
+    pub(super) fn release(&mut self, cx: &mut Cx<'_>) {
+        for (term, pairing) in self.held.pairings() {
+            if let Some(trader) = crate::node_of(term.trader) {
+                cx.send(trader, Message::Buddy(Buddy::Declined { term, pairing }));
+            }
+            let holds = Message::Buddy(Buddy::Holds { term, pairing });
+            cx.send(self.settings.warehouse, holds);
         }
     }
 

@@ -70,6 +70,8 @@ pub struct Trader {
     /// What an earlier life left in its log, where traders' own logs confirm.
     logged: Option<Open>,
     is_retiring: bool,
+    /// How many answers it gave in this life.
+    answers: u64,
     /// It has asked for a term and does not know of it yet.
     is_enlisting: bool,
     /// Who asked for what was passed on.
@@ -99,6 +101,7 @@ impl Trader {
             open: None,
             logged: None,
             is_retiring: false,
+            answers: 0,
             is_enlisting: false,
             forwarded: BTreeMap::new(),
             fates: BTreeMap::new(),
@@ -161,14 +164,15 @@ impl Trader {
         cx.send(to, Message::Answer { id, outcome, is_by_cache: false });
     }
 
-    /// Tells what a customer is told, where anybody wants to know.
+    /// Counts an answer, and tells what a customer is told where anybody wants to know.
     fn tell_answer(
-        &self,
+        &mut self,
         request: RequestId,
         good: Option<Good>,
         outcome: &Outcome,
         cx: &mut Cx<'_>,
     ) {
+        self.answers += 1;
         if self.settings.tells_answers {
             let what = What::Told { request, good, outcome: outcome.clone() };
             cx.report(Report { at: cx.now, clock: None, what });
@@ -235,14 +239,25 @@ impl Trader {
                 self.held.forget(term);
                 self.over(term, cx);
             }
+            House::Drain { term } if is_mine(term) => self.retire(cx),
             House::Counts { version, counts } => self.counts.learn(version, counts, cx.now),
             _ => {}
         }
     }
 
     /// Whether nobody counts on it: it is out of office, and holds nothing for others.
-    fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.is_retiring && self.open.is_none() && self.logged.is_none() && self.held.is_empty()
+    }
+
+    /// Whether it passed on what was not decided yet.
+    pub(crate) fn has_forwarded(&self) -> bool {
+        !self.forwarded.is_empty()
+    }
+
+    fn retire(&mut self, cx: &mut Cx<'_>) {
+        self.is_retiring = true;
+        self.finish(cx);
     }
 
     fn beat(&mut self, cx: &mut Cx<'_>) {
@@ -252,7 +267,7 @@ impl Trader {
             return;
         }
         let others: Vec<NodeId> = self.heard.keys().copied().collect();
-        cx.send_urgent(others, Message::Beat);
+        cx.send_urgent(others, Message::Beat { answers: self.answers });
         let silent = self.heard.iter().filter(|(_, heard)| cx.now.since(**heard) >= limit);
         let silent: Vec<NodeId> = silent.map(|(node, _)| *node).collect();
         for node in silent {
@@ -298,10 +313,7 @@ impl Machine for Trader {
             }
             Input::Alarm(Alarm::Report) => self.report(cx),
             Input::Alarm(Alarm::Look) => self.look(cx),
-            Input::Command(Command::Retire) => {
-                self.is_retiring = true;
-                self.finish(cx);
-            }
+            Input::Command(Command::Retire) => self.retire(cx),
             Input::Command(Command::Trade) => {
                 self.is_retiring = false;
                 self.enlist(cx);

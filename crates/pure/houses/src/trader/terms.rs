@@ -310,6 +310,9 @@ impl Trader {
     /// What was not answered is sent again.
     pub(super) fn resend(&mut self, cx: &mut Cx<'_>) {
         self.enlist(cx);
+        if self.is_retiring && self.open.is_none() {
+            self.release(cx);
+        }
         if let Some(open) = &mut self.open {
             // Even if there is nothing to report: the answer tells whether the term is open still.
             (open.reported, open.keeping) = (None, None);

@@ -100,11 +100,27 @@ impl Warehouse {
         let buddy = party(from);
         let Some(open) = self.kernel.term(term) else { return };
         let is_next = open.buddy().is_none() && pairing == open.pairings() + 1;
-        if open.is_fenced() || !is_next || buddy == term.trader {
+        // Who has retired since it was asked was told that it may forget.
+        let trades = self.trading().any(|term| term.trader == buddy);
+        if !trades || open.is_fenced() || !is_next || buddy == term.trader {
             return;
         }
         if self.step(TermAct::Pair { term, buddy }, cx) == TermOutcome::Paired(buddy) {
             self.pair(term, cx);
+        }
+    }
+
+    /// A buddy that has retired asks whether it may forget a term: if it is not the one to be asked
+    /// for it, and never will be by this pairing. What it confirmed before it was unpaired is in the
+    /// books then, as deeds come in order.
+    pub(super) fn free(&self, from: NodeId, term: TermId, pairing: u64, cx: &mut Cx<'_>) {
+        let buddy = party(from);
+        let is_needed = self.kernel.term(term).is_some_and(|open| {
+            let trades = || self.trading().any(|term| term.trader == buddy);
+            open.buddy() == Some(buddy) || pairing > open.pairings() && trades()
+        });
+        if !is_needed {
+            cx.send(from, Message::Buddy(Buddy::Free { term, pairing }));
         }
     }
 

@@ -19,6 +19,7 @@ mod deciding;
 mod fencing;
 mod loans;
 mod requests;
+pub mod scaling;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +30,7 @@ use peer::{Report, What, party};
 use crate::message::{Buddy, House, Message, Record, Snapshot};
 use crate::settings::{Cache, Settings, WarehouseSettings};
 use requests::Requests;
+use scaling::{Loads, Wanted};
 
 /// Timers of a warehouse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +41,8 @@ pub enum Alarm {
     Resend,
     /// Changed counts are sent.
     Push,
+    /// It looks how much traders have to do.
+    Scale,
 }
 
 /// To the warehouse.
@@ -68,6 +72,8 @@ pub struct Warehouse {
     forgotten: BTreeSet<TermId>,
     version: u64,
     is_push_set: bool,
+    loads: Loads,
+    wanted: Wanted,
 }
 
 pub(crate) type Cx<'a> = Context<'a, Warehouse>;
@@ -88,6 +94,8 @@ impl Warehouse {
             forgotten: BTreeSet::new(),
             version: 0,
             is_push_set: false,
+            loads: Loads::default(),
+            wanted: Wanted::new(own.scaling),
         }
     }
 
@@ -138,6 +146,7 @@ impl Warehouse {
         }
         cx.set(Alarm::Beat, self.settings.times.beat_period);
         cx.set(Alarm::Resend, self.settings.times.resend);
+        self.begin_scaling(cx);
         self.announce(cx);
         self.resend(cx);
     }
@@ -192,9 +201,10 @@ impl Warehouse {
         match body {
             Message::House(body) => self.house_message(from, body, cx),
             Message::Buddy(body) => self.buddy_message(from, body, cx),
+            Message::Beat { answers } => self.loads.told(from, answers),
             // A trader that lost sight of another one: whether it is gone is seen here.
             Message::Lost { .. }
-            | Message::Beat
+            | Message::Loads { .. }
             | Message::Ask { .. }
             | Message::Answer { .. }
             | Message::Roster { .. }
@@ -226,6 +236,7 @@ impl Warehouse {
                 self.surrendered(from, term, first, deeds, more, cx);
             }
             Buddy::Forgot { term } => self.forgot(from, term),
+            Buddy::Holds { term, pairing } => self.free(from, term, pairing, cx),
             _ => {}
         }
     }
@@ -266,7 +277,8 @@ impl Machine for Warehouse {
             Input::Closed(node) => self.suspect(node, cx),
             Input::Alarm(Alarm::Beat) => {
                 cx.set(Alarm::Beat, self.settings.times.beat_period);
-                cx.send_urgent(self.settings.traders.clone(), Message::Beat);
+                let beat = Message::Beat { answers: 0 };
+                cx.send_urgent(self.settings.traders.clone(), beat);
                 self.look_around(cx);
             }
             Input::Alarm(Alarm::Resend) => {
@@ -277,6 +289,7 @@ impl Machine for Warehouse {
                 self.is_push_set = false;
                 cx.send_many(self.settings.traders.clone(), self.counts(cx));
             }
+            Input::Alarm(Alarm::Scale) => self.scale(cx),
             Input::Command(Command::WriteOff(term)) => self.write_off(term, cx),
             // It has one journal.
             Input::Restore { .. }
