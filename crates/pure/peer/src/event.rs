@@ -17,7 +17,6 @@
 
 use clocks::Stamp;
 use groupcast::leadership::{Cause, Stepped};
-use groupcast::membership;
 use machine::{Epoch, Incarnation, NodeId};
 use market::{Good, LotId, Money, Outcome, Party, Receipt, Refusal, RequestId};
 use serde::{Deserialize, Serialize};
@@ -391,16 +390,5 @@ impl What {
                 | Self::Rests { .. }
                 | Self::Earned { .. }
         )
-    }
-}
-
-impl From<membership::Report> for What {
-    fn from(report: membership::Report) -> Self {
-        match report {
-            membership::Report::Joined(membership::Entry { node, incarnation, address }) => {
-                Self::Joined { member: node, incarnation, address }
-            }
-            membership::Report::Expired(member) => Self::Expired { member },
-        }
     }
 }

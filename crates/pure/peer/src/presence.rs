@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use groupcast::membership;
 use machine::NodeId;
+
+use crate::event::What;
 
 /// Those with a connection that the directory did not strike off since it opened: one that hangs
 /// keeps its connection, and expires.
@@ -48,6 +51,17 @@ impl Presence {
     /// Who is up.
     pub fn up(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.open.difference(&self.expired).copied()
+    }
+}
+
+impl From<membership::Report> for What {
+    fn from(report: membership::Report) -> Self {
+        match report {
+            membership::Report::Joined(membership::Entry { node, incarnation, address }) => {
+                Self::Joined { member: node, incarnation, address }
+            }
+            membership::Report::Expired(member) => Self::Expired { member },
+        }
     }
 }
 
