@@ -59,6 +59,7 @@ fn settings(scenario: &Scenario, me: NodeId) -> Settings {
             scenario::Cache::None => Cache::None,
             scenario::Cache::TimeToLive => Cache::TimeToLive { age_max: houses.age_max, refuse },
             scenario::Cache::Push => Cache::Push { period: houses.push_period, refuse },
+            scenario::Cache::Ledger => Cache::Ledger { period: houses.push_period, refuse },
             scenario::Cache::Lease => Cache::Lease,
         },
         durability: match houses.durability {

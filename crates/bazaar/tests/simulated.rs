@@ -103,7 +103,7 @@ fn trading_houses_are_swept_through_all_faults_under_every_cache_and_durability(
                   {at='55%',do='delay',who=1,to=3,by='30ms',for='10%'},\
                   {at='65%',do='pause',who='trader',for='10%'},{at='76%',do='pause',who=0,for='8%'},\
                   {at='85%',do='kill',who=2,for='5%'}]";
-    for cache in ["none", "ttl", "push", "lease"] {
+    for cache in ["none", "ttl", "push", "ledger", "lease"] {
         for durability in ["warehouse", "buddy", "trader_log"] {
             if cache == "lease" || durability == "buddy" {
                 let cache = format!("cache={cache}");

@@ -37,6 +37,9 @@ pub fn judge(stories: &Stories<'_>, houses: Option<Houses>) -> (Finding, Wrong) 
     let mut shelves: BTreeMap<&Good, Shelf> = BTreeMap::new();
     let goes_by_counts = houses.is_some_and(|houses| houses.goes_by_counts);
     let (mut judged, mut wrong, mut denied) = (0, Wrong::default(), 0);
+    let count = |is: fn(&What) -> bool| stories.events.iter().filter(|of| is(&of.what)).count();
+    let promised = count(|what| matches!(what, What::Promised { .. }));
+    let taken_back = count(|what| matches!(what, What::TakenBack { .. }));
     let mut first = None;
     for at in serial_order(stories.events, houses.is_some()) {
         match &stories.events[at].what {
@@ -83,7 +86,11 @@ pub fn judge(stories: &Stories<'_>, houses: Option<Houses>) -> (Finding, Wrong) 
             "traders go by counts: {denied} buys denied by them, {} of those with goods there; \
              {judged} let pass and refused by the warehouse",
             wrong.undersold
-        );
+        ) + &if promised > 0 {
+            format!("; {promised} promised at once, {taken_back} of those taken back")
+        } else {
+            String::new()
+        };
         return (Finding::new(PROPERTY, Ruling::NotPromised, evidence), wrong);
     }
     let checked = first.map_or_else(

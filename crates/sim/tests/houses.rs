@@ -48,6 +48,7 @@ fn no_world_of_a_fixed_set_breaks_whatever_traders_know_and_a_sale_outlives() {
         (Cache::None, Durability::Warehouse),
         (Cache::TimeToLive { age_max, refuse: Refuse::Always }, Durability::Warehouse),
         (Cache::Push { period, refuse: Refuse::Always }, Durability::Warehouse),
+        (Cache::Ledger { period, refuse: Refuse::Always }, Durability::Warehouse),
         (Cache::Lease, Durability::Warehouse),
         (Cache::Lease, Durability::Buddy),
         (Cache::Lease, Durability::TraderLog),
@@ -62,6 +63,9 @@ fn no_world_of_a_fixed_set_breaks_whatever_traders_know_and_a_sale_outlives() {
         assert!(totals.buys_min.unwrap() >= 500, "{totals:?}");
         assert!(contents.sold > 10_000 && contents.refused > 1_000, "{totals:?}");
         assert_eq!(contents.loans > 0, cache == Cache::Lease, "{totals:?}");
+        let is_ledger = matches!(cache, Cache::Ledger { .. });
+        assert_eq!(contents.promised > 10_000, is_ledger, "{totals:?}");
+        assert_eq!(contents.taken_back > 0, is_ledger, "{totals:?}");
         assert_eq!(contents.denied > 0, totals.contents.loans == 0 && cache != Cache::None);
     }
 }

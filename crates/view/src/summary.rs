@@ -1,10 +1,10 @@
 //! The figures of a run: exactly the object of `summary.json`, and a table of it for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hdrhistogram::Histogram;
 use machine::{Epoch, NodeId};
-use market::{Outcome, Totals};
+use market::{Outcome, RequestId, Totals};
 use serde::{Deserialize, Serialize};
 
 use crate::{Cause, Event, Operation, What};
@@ -179,15 +179,23 @@ fn buys(events: &[Event]) -> (Buys, Latency) {
     let mut buys = Buys::default();
     let mut latencies = Histogram::<u64>::new_with_max(LATENCY_MAX_NS, 4)
         .expect("an hour and four digits are within what a histogram can count");
+    // Who was promised what it asked for waited for that.
+    let mut promised: BTreeSet<RequestId> = BTreeSet::new();
     for event in events {
         match &event.what {
+            What::Promised { request, took_ns } => {
+                promised.insert(*request);
+                latencies.saturating_record(*took_ns);
+            }
             What::Asked { operation: Operation::Buy(_), .. } => buys.asked += 1,
-            What::Answered { operation: Operation::Buy(_), outcome, took_ns, .. } => {
+            What::Answered { request, operation: Operation::Buy(_), outcome, took_ns } => {
                 match outcome {
                     Outcome::Bought(_) => buys.sold += 1,
                     _ => buys.refused += 1,
                 }
-                latencies.saturating_record(*took_ns);
+                if !promised.remove(request) {
+                    latencies.saturating_record(*took_ns);
+                }
             }
             _ => {}
         }

@@ -81,6 +81,7 @@ fn cache(case: &Case) -> anyhow::Result<(Cache, Durability)> {
         "none" => (Cache::None, buddy),
         "time-to-live" => (Cache::TimeToLive { age_max: millis(case, "age_ms")?, refuse }, buddy),
         "push" => (Cache::Push { period: millis(case, "push_ms")?, refuse }, buddy),
+        "ledger" => (Cache::Ledger { period: millis(case, "push_ms")?, refuse }, buddy),
         "lease-warehouse" => (Cache::Lease, Durability::Warehouse),
         "lease-buddy" => (Cache::Lease, buddy),
         "lease-trader-log" => (Cache::Lease, Durability::TraderLog),
@@ -120,7 +121,7 @@ fn of_houses(shape: &Shape, found: &Figures) -> Measured {
     let share = |count: u64| 100.0 * count as f64 / found.buys as f64;
     let [before, after] = found.shipped.map(|units| units as f64);
     // Only counts make a trader pass a buy on because it believes that there is enough.
-    let believes = matches!(shape.cache, Cache::TimeToLive { .. } | Cache::Push { .. });
+    let believes = !matches!(shape.cache, Cache::None | Cache::Lease);
     let oversold = if believes { found.oversold } else { 0 };
     Measured::default()
         .with("goods_per_second", (before + after) / seconds)

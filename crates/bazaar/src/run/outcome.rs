@@ -69,7 +69,7 @@ pub(super) fn finish(
 
 /// What a scenario of trading houses promises.
 fn houses(scenario: &Scenario) -> Option<Houses> {
-    let goes_by_counts = matches!(scenario.cache, Cache::TimeToLive | Cache::Push);
+    let goes_by_counts = matches!(scenario.cache, Cache::TimeToLive | Cache::Push | Cache::Ledger);
     let (traders, traders_max) = (scenario.houses.traders, scenario.scaling.traders_max);
     let (peers, replaces_lost) = (scenario.run.peers, scenario.houses.replace_lost);
     let houses = Houses { traders, peers, traders_max, replaces_lost, goes_by_counts };

@@ -125,6 +125,8 @@ choices! {
         TimeToLive = "ttl",
         /// Counts that the warehouse sends.
         Push = "push",
+        /// A ledger that traders keep together: they promise at once, and the warehouse decides after.
+        Ledger = "ledger",
         /// Stock on loan, sold without asking.
         Lease = "lease",
     }

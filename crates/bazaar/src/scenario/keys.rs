@@ -247,17 +247,18 @@ tables! {
         /// traders, the "warehouse" has it; that of one trader, its "buddy" has it; or its restart,
         /// by its own journal: "trader_log".
         pub durability: LeaseDurability,
-        /// With the caches "ttl" and "push": when a trader refuses by its count: "never"; if it is
+        /// With the caches "ttl", "push" and "ledger": when a trader refuses by its count: "never"; if it is
         /// too low, and no older than age_max: "fresh_zero"; or if it is too low: "zero".
         pub refuse: Refuse,
         /// How old a count is used, in "ttl" and "fresh_zero".
         #[within(PERIOD, PERIOD_WHY)]
         pub age_max: Duration,
-        /// With the cache "push": how often the warehouse sends its counts at most.
+        /// With the caches "push" and "ledger": how often the warehouse sends its counts at most.
         #[within(PERIOD, PERIOD_WHY)]
         pub push_period: Duration,
         /// With the cache "lease": how long sales wait for others before the warehouse is told,
-        /// where no answer waits for that.
+        /// where no answer waits for that. With "ledger": how long promises wait before the other
+        /// traders are told.
         #[within(PERIOD, PERIOD_WHY)]
         pub report_every: Duration,
         /// With the cache "lease": how long the warehouse waits for traders that do not give back

@@ -66,7 +66,9 @@ tables! {
         pub seed: u64,
         /// How traders of the trading houses use what they know of the warehouse's stock: "none":
         /// each order is the warehouse's to decide; "ttl": counts that they ask for; "push": counts
-        /// that it sends; or "lease": stock on loan, sold without asking.
+        /// that it sends; "ledger": such counts, and what they promised since: they answer at once,
+        /// and what the warehouse then refuses is taken back; or "lease": stock on loan, sold
+        /// without asking.
         pub cache: Cache,
         /// What goes wrong. Each is { at, do, who, for }: at a share of the run ("50%") or a time
         /// ("5s"), kill, pause, resume, restart, resign or leave: the "trader", a peer by its number

@@ -51,6 +51,8 @@ fn describe(totals: &Totals, seconds: f64, threads: usize) -> String {
         (contents.refused, "refusals".into()),
         (contents.not_known, "answers that it is not known".into()),
         (contents.denied, "denials by traders' counts".into()),
+        (contents.promised, "promises by a ledger".into()),
+        (contents.taken_back, "promises taken back".into()),
         (contents.in_doubt, "requests whose client never learns".into()),
         (contents.deposits, "deposits".into()),
         (contents.terms, "terms".into()),

@@ -8,9 +8,12 @@
 //!
 //! **Promise.** Each request has one effect and one answer, whichever traders are lost on the way.
 //! *Why:* it is sold from a loan in its home only, which was fixed before it was sent for the first
-//! time (SAFETY S14), and everything else is decided by the warehouse, once each.
+//! time (SAFETY S14), and everything else is decided by the warehouse, once each. A promise is no
+//! answer: it is sent again until it has one, though the buyer goes on.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod traders;
+
+use std::collections::BTreeMap;
 
 use machine::{Context, Incarnation, Input, Journal, Machine, NodeId};
 use market::{Command as Wanted, Outcome, Request, RequestId, TermId};
@@ -21,7 +24,9 @@ use peer::seller::Seller;
 use peer::{Report, What, party};
 
 use crate::message::{Message, Record, Snapshot};
-use crate::settings::{CustomerSettings, Settings, TraderChoice};
+use crate::settings::{CustomerSettings, Settings};
+use crate::trader::ledger::Seen;
+use traders::Traders;
 
 /// Timers of a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +56,8 @@ struct Sent {
     home: Option<TermId>,
     to: TermId,
     is_retried: bool,
+    /// Whether it was promised, so that the buyer went on.
+    is_promised: bool,
 }
 
 /// A customer.
@@ -67,14 +74,10 @@ pub struct Customer {
     is_aside: bool,
     /// Whether its process says which life this is, and writes it down.
     is_part: bool,
-    version: u64,
-    roster: Vec<TermId>,
-    /// Terms of the roster that a trader says are lost.
-    lost: BTreeSet<TermId>,
-    favourite: Option<TermId>,
-    /// How many answers a second each trader gave of late, where that is told.
-    loads: BTreeMap<TermId, u64>,
+    traders: Traders,
     sent: BTreeMap<RequestId, Sent>,
+    /// What it has seen of the traders' ledger, where they keep one.
+    seen: Option<Seen>,
 }
 
 type Cx<'a> = Context<'a, Customer>;
@@ -91,12 +94,9 @@ impl Customer {
             is_winding_down: false,
             is_aside: false,
             is_part: false,
-            version: 0,
-            roster: Vec::new(),
-            lost: BTreeSet::new(),
-            favourite: None,
-            loads: BTreeMap::new(),
+            traders: Traders::new(own.choice),
             sent: BTreeMap::new(),
+            seen: None,
             settings,
             own,
         }
@@ -153,7 +153,7 @@ impl Customer {
     }
 
     fn send_fresh(&mut self, cx: &mut Cx<'_>) {
-        while !self.roster.is_empty()
+        while !self.traders.is_empty()
             && let Some(request) = self.client.fresh()
         {
             if request.command != Wanted::Open {
@@ -167,44 +167,22 @@ impl Customer {
 
     /// Sends a request, to its home if that is there.
     fn send(&mut self, request: Request, cx: &mut Cx<'_>) {
-        let Some(to) = self.trader_for(request.id, cx) else { return };
+        let before = self.sent.get(&request.id).and_then(|sent| sent.home.or(Some(sent.to)));
+        let Some(to) = self.traders.pick(before, cx.random) else { return };
         let is_buy = matches!(request.command, Wanted::Buy(_));
         let sent = match self.sent.get(&request.id) {
             Some(sent) => Sent { to, is_retried: true, ..*sent },
-            None => Sent { home: is_buy.then_some(to), to, is_retried: false },
+            None => {
+                let home = is_buy.then_some(to);
+                Sent { home, to, is_retried: false, is_promised: false }
+            }
         };
         self.sent.insert(request.id, sent);
         let Sent { home, is_retried, .. } = sent;
         if let Some(node) = crate::node_of(to.trader) {
-            cx.send(node, Message::Ask { request, home, is_retried });
+            let seen = self.seen.clone();
+            cx.send(node, Message::Ask { request, home, is_retried, seen });
         }
-    }
-
-    fn trader_for(&mut self, id: RequestId, cx: &mut Cx<'_>) -> Option<TermId> {
-        let there: Vec<TermId> =
-            self.roster.iter().filter(|term| !self.lost.contains(term)).copied().collect();
-        // All are said to be lost: one may be there all the same.
-        let there = if there.is_empty() { self.roster.clone() } else { there };
-        let sent = self.sent.get(&id).and_then(|sent| sent.home.or(Some(sent.to)));
-        let chosen = match (sent, self.own.choice) {
-            (Some(to), _) if there.contains(&to) => Some(to),
-            (None, TraderChoice::Sticky) => self.favourite.filter(|term| there.contains(term)),
-            _ => None,
-        };
-        let chosen = chosen.or_else(|| self.choose(&there, cx));
-        self.favourite = chosen;
-        chosen
-    }
-
-    fn choose(&self, there: &[TermId], cx: &mut Cx<'_>) -> Option<TermId> {
-        let one = cx.random.pick(there).copied()?;
-        if self.own.choice != TraderChoice::LeastLoaded {
-            return Some(one);
-        }
-        let other = cx.random.pick(there).copied()?;
-        // Of a new one nothing is known yet: it has done little.
-        let load = |term: TermId| self.loads.get(&term).copied().unwrap_or_default();
-        Some(if load(other) < load(one) { other } else { one })
     }
 
     fn resend(&mut self, cx: &mut Cx<'_>) {
@@ -220,10 +198,8 @@ impl Customer {
     /// Sends again what was sent to traders that are not there any more.
     fn retry_lost(&mut self, cx: &mut Cx<'_>) {
         for request in self.client.unanswered() {
-            let is_lost = self
-                .sent
-                .get(&request.id)
-                .is_none_or(|sent| self.lost.contains(&sent.to) || !self.roster.contains(&sent.to));
+            let is_lost =
+                self.sent.get(&request.id).is_none_or(|sent| self.traders.is_gone(sent.to));
             if is_lost {
                 self.send(request, cx);
             }
@@ -239,20 +215,25 @@ impl Customer {
         for resolution in self.client.answered(id, outcome, cx.now) {
             match resolution {
                 Resolution::Answered { id, command, outcome, took } => {
-                    self.sent.remove(&id);
+                    let sent = self.sent.remove(&id);
                     let operation = Operation::from(&command);
                     let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
                     let told = outcome.clone();
                     self.tell(What::Answered { request: id, operation, outcome, took_ns }, cx);
-                    self.go_on(&command, Some(&told), cx);
+                    match sent.is_some_and(|sent| sent.is_promised) {
+                        true => self.was_promised(id, &told, cx),
+                        false => self.go_on(&command, Some(&told), cx),
+                    }
                 }
                 // A later life of a customer begins anew.
                 Resolution::Returned { .. } => {}
                 Resolution::InDoubt { id, command } => {
-                    self.sent.remove(&id);
+                    let sent = self.sent.remove(&id);
                     let operation = Operation::from(&command);
                     self.tell(What::Abandoned { request: id, operation }, cx);
-                    self.go_on(&command, None, cx);
+                    if !sent.is_some_and(|sent| sent.is_promised) {
+                        self.go_on(&command, None, cx);
+                    }
                 }
             }
         }
@@ -263,16 +244,47 @@ impl Customer {
         }
     }
 
+    /// The buyer goes on as if it had bought; the answer follows.
+    fn promised(&mut self, id: RequestId, seen: &Seen, cx: &mut Cx<'_>) {
+        self.seen.get_or_insert_default().merge(seen);
+        let Some(since) = self.client.since(id) else { return };
+        let Some(sent) = self.sent.get_mut(&id).filter(|sent| !sent.is_promised) else { return };
+        sent.is_promised = true;
+        let took_ns = u64::try_from(cx.now.since(since).as_nanos()).unwrap_or(u64::MAX);
+        self.tell(What::Promised { request: id, took_ns }, cx);
+        self.buying = false;
+        let next = self.buyer.bought(cx.random);
+        self.next(next, cx);
+    }
+
+    /// The answer to what was promised is here.
+    fn was_promised(&mut self, id: RequestId, outcome: &Outcome, cx: &mut Cx<'_>) {
+        if matches!(outcome, Outcome::Bought(_)) {
+            return;
+        }
+        let was_done = self.buyer.is_done();
+        self.buyer.taken_back();
+        self.tell(What::TakenBack { request: id }, cx);
+        if was_done {
+            self.buy(cx);
+        }
+    }
+
+    fn next(&mut self, next: Next, cx: &mut Cx<'_>) {
+        match next {
+            Next::Buy => self.buy(cx),
+            Next::Think(time) if time.is_zero() => self.buy(cx),
+            Next::Think(time) | Next::Rest(time) => cx.set(Alarm::Think, time),
+            Next::Stop => {}
+        }
+    }
+
     fn go_on(&mut self, command: &Wanted, outcome: Option<&Outcome>, cx: &mut Cx<'_>) {
         match command {
             Wanted::Buy(order) => {
                 self.buying = false;
-                match self.buyer.answered(order, outcome, cx.random) {
-                    Next::Buy => self.buy(cx),
-                    Next::Think(time) if time.is_zero() => self.buy(cx),
-                    Next::Think(time) | Next::Rest(time) => cx.set(Alarm::Think, time),
-                    Next::Stop => {}
-                }
+                let next = self.buyer.answered(order, outcome, cx.random);
+                self.next(next, cx);
             }
             Wanted::Deposit(offer) => self.seller.answered(offer, outcome),
             Wanted::Open | Wanted::Withdraw { .. } => {}
@@ -289,23 +301,23 @@ impl Customer {
 
     fn message(&mut self, from: NodeId, body: Message, cx: &mut Cx<'_>) {
         match body {
-            Message::Answer { id, outcome, is_by_cache } => {
+            Message::Promised { id, seen } => self.promised(id, &seen, cx),
+            Message::Answer { id, outcome, is_by_cache, seen } => {
+                if let Some(seen) = seen {
+                    self.seen.get_or_insert_default().merge(&seen);
+                }
                 self.answered(id, outcome, is_by_cache, cx);
             }
             Message::Roster { version, terms }
-                if from == self.settings.warehouse && version > self.version =>
+                if from == self.settings.warehouse
+                    && self.traders.learn(version, terms.clone()) =>
             {
-                (self.version, self.roster) = (version, terms);
-                self.lost.retain(|term| self.roster.contains(term));
                 self.retry_lost(cx);
             }
             Message::Loads { per_second } if from == self.settings.warehouse => {
-                self.loads = per_second.into_iter().collect();
+                self.traders.learn_loads(per_second);
             }
-            Message::Lost { term } if self.roster.contains(&term) => {
-                self.lost.insert(term);
-                self.retry_lost(cx);
-            }
+            Message::Lost { term } if self.traders.lose(term) => self.retry_lost(cx),
             _ => {}
         }
     }
@@ -327,12 +339,10 @@ impl Machine for Customer {
             Input::Start => self.start(cx),
             Input::Message { from, body } => self.message(from, body, cx),
             Input::Closed(node) => {
-                let gone = self.roster.iter().filter(|term| term.trader == party(node));
-                let gone: Vec<TermId> = gone.copied().collect();
-                self.lost.extend(gone);
+                self.traders.close(node);
                 self.retry_lost(cx);
             }
-            Input::Opened(node) => self.lost.retain(|term| term.trader != party(node)),
+            Input::Opened(node) => self.traders.open(node),
             Input::Alarm(Alarm::Resend) => self.resend(cx),
             Input::Alarm(Alarm::Think) => self.buy(cx),
             Input::Alarm(Alarm::Accrue) => {

@@ -18,6 +18,7 @@
 //! |---|---|---|---|
 //! | `None` | never | never | one there, one back |
 //! | `TimeToLive`, `Push` | counted: passed on by an old count, refused by the warehouse | counted: denied by an old count | one there, one back; none for what is denied |
+//! | `Ledger` | counted: promised, refused by the warehouse, and taken back | counted, as above | as above, and one more for each other trader |
 //! | `Lease` | never | never: a no comes from the warehouse, when nothing is on loan | few: loans and reports are for many sales |
 //!
 //! In all of them the warehouse has the last word, each request has one effect, and the ledger adds

@@ -6,6 +6,8 @@ use machine::{Incarnation, NodeId};
 use market::{Deed, Entry, Good, Grant, Kernel, Outcome, Request, RequestId, TermId};
 use serde::{Deserialize, Serialize};
 
+use crate::trader::ledger::{News, Seen};
+
 /// Most deeds in one message: some 100 bytes each.
 pub const DEEDS_MAX: usize = 256;
 
@@ -21,6 +23,8 @@ pub enum Message {
         /// Whether it may have been sent to another trader before: then only the warehouse can deny
         /// it.
         is_retried: bool,
+        /// Where traders keep a ledger: what the customer has seen of it.
+        seen: Option<Seen>,
     },
     /// A trader, to a customer.
     Answer {
@@ -30,7 +34,18 @@ pub enum Message {
         outcome: Outcome,
         /// Whether the trader denies it by its own counts, unasked by the warehouse.
         is_by_cache: bool,
+        /// Where traders keep a ledger: what a denial by it was made from.
+        seen: Option<Seen>,
     },
+    /// A trader, to a customer: the ledger has room for its order, and the warehouse is asked.
+    Promised {
+        /// The request.
+        id: RequestId,
+        /// What the promise was made from.
+        seen: Seen,
+    },
+    /// A trader, to the others: lines of its ledger.
+    Ledger(News),
     /// The warehouse, to all: who trades, by term.
     Roster {
         /// The later of two has the higher version.
@@ -94,6 +109,8 @@ pub enum House {
         id: RequestId,
         /// What came of it.
         outcome: Outcome,
+        /// The version of counts from which on they have it.
+        version: u64,
     },
     /// A trader would like to have so much more of a good.
     Wish {

@@ -268,7 +268,10 @@ impl Resident {
                 }
                 self.election_input(Input::Message { from, body }, cx);
             }
-            Message::Answer { .. } | Message::Lost { .. } | Message::Loads { .. } => {
+            Message::Answer { .. }
+            | Message::Promised { .. }
+            | Message::Lost { .. }
+            | Message::Loads { .. } => {
                 cx.relay(&mut self.customer, Input::Message { from, body });
             }
             Message::Roster { version, ref terms } if from == self.warehouse => {
@@ -281,6 +284,7 @@ impl Resident {
             | Message::House(_)
             | Message::Buddy(_)
             | Message::Beat { .. }
+            | Message::Ledger(_)
             | Message::Roster { .. } => {
                 cx.relay(&mut self.trader, Input::Message { from, body });
             }

@@ -29,6 +29,14 @@ pub enum Cache {
         /// When a trader refuses by itself.
         refuse: Refuse,
     },
+    /// Counts as with `Push`, and a ledger that traders keep together of what they promised since: each
+    /// answers at once, and what the warehouse then refuses is taken back.
+    Ledger {
+        /// The shortest time between two counts.
+        period: Duration,
+        /// When a trader refuses by itself.
+        refuse: Refuse,
+    },
     /// Stock on loan, that a trader sells without asking.
     Lease,
 }

@@ -150,7 +150,8 @@ impl Retried {
         houses.warehouse_input(Input::Message { from: TRADERS[0], body: wish });
         houses.settle();
         for (index, is_retried) in [(0, false), (1, true)] {
-            let body = Message::Ask { request: request(), home: Some(home), is_retried };
+            let body =
+                Message::Ask { request: request(), home: Some(home), is_retried, seen: None };
             houses.post(CUSTOMER, TRADERS[index], body);
         }
         houses.look();

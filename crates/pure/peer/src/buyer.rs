@@ -83,6 +83,29 @@ impl Buyer {
         Duration::from_nanos(random.between(nanos(range.min), nanos(range.max)))
     }
 
+    /// What follows from a purchase, or from the promise of one.
+    pub fn bought(&mut self, random: &mut Random) -> Next {
+        self.purchases += 1;
+        if self.is_done() {
+            return Next::Stop;
+        }
+        if let Some(pause) = self.settings.pause
+            && pause.after != 0
+            && self.purchases.is_multiple_of(pause.after)
+        {
+            return Next::Rest(pause.lasts + self.think(random));
+        }
+        if random.chance(self.settings.buy_probability) {
+            return Next::Buy;
+        }
+        Next::Think(self.think(random))
+    }
+
+    /// A purchase that was promised was none.
+    pub fn taken_back(&mut self) {
+        self.purchases = self.purchases.saturating_sub(1);
+    }
+
     /// What follows from an answer to `order`; none if it is in doubt.
     pub fn answered(
         &mut self,
@@ -91,21 +114,7 @@ impl Buyer {
         random: &mut Random,
     ) -> Next {
         match outcome {
-            Some(Outcome::Bought(_)) => {
-                self.purchases += 1;
-                if self.is_done() {
-                    return Next::Stop;
-                }
-                if let Some(pause) = self.settings.pause
-                    && pause.after != 0
-                    && self.purchases.is_multiple_of(pause.after)
-                {
-                    return Next::Rest(pause.lasts + self.think(random));
-                }
-                if random.chance(self.settings.buy_probability) {
-                    return Next::Buy;
-                }
-            }
+            Some(Outcome::Bought(_)) => return self.bought(random),
             Some(Outcome::Refused(Refusal::OutOfStock { .. } | Refusal::NotSoldHere)) => {
                 self.wanted = self.another_than(&order.good, random);
             }

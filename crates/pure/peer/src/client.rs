@@ -180,6 +180,12 @@ impl Client {
         pending.map(move |(&number, pending)| (RequestId { client, number }, &pending.command))
     }
 
+    /// Since when this is asked for, if it is not answered.
+    pub fn since(&self, id: RequestId) -> Option<Instant> {
+        let pending = (id.client == self.id).then(|| self.pending.get(&id.number))?;
+        Some(pending?.since)
+    }
+
     /// Whether anything is under way or waits.
     pub fn is_busy(&self) -> bool {
         !self.pending.is_empty() || !self.queue.is_empty() || self.returns

@@ -253,6 +253,18 @@ pub enum What {
         /// From the first sending until now, in nanoseconds.
         took_ns: u64,
     },
+    /// A client was promised what it asks for: the answer follows, and may take the promise back.
+    Promised {
+        /// The request.
+        request: RequestId,
+        /// From the first sending until now, in nanoseconds.
+        took_ns: u64,
+    },
+    /// What a client was promised, it cannot have.
+    TakenBack {
+        /// The request.
+        request: RequestId,
+    },
     /// A client stops waiting for an answer; it may have happened or not.
     Abandoned {
         /// The request.
@@ -384,6 +396,8 @@ impl What {
                 | Self::Asked { .. }
                 | Self::Answered { .. }
                 | Self::Told { .. }
+                | Self::Promised { .. }
+                | Self::TakenBack { .. }
                 | Self::Abandoned { .. }
                 | Self::Looked { .. }
                 | Self::Switched { .. }

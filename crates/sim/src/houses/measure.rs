@@ -209,17 +209,22 @@ struct Watch {
     just_denied: Vec<Good>,
     /// Denials that the buyer has not heard of.
     denied: std::collections::BTreeSet<market::RequestId>,
+    /// Promises whose answer the buyer did not wait for.
+    promised: std::collections::BTreeSet<market::RequestId>,
 }
 
 impl Watch {
     fn answered(&mut self, now: Instant, id: market::RequestId, outcome: &Outcome, took_ns: u64) {
         let was_denied = self.denied.remove(&id);
+        let was_promised = self.promised.remove(&id);
         if now < self.from {
             return;
         }
         let figures = &mut self.figures;
         figures.buys += 1;
-        figures.waits_ms.push(took_ns as f64 / 1e6);
+        if !was_promised {
+            figures.waits_ms.push(took_ns as f64 / 1e6);
+        }
         match outcome {
             Outcome::Bought(receipt) => {
                 let half = usize::from(now >= self.middle);
@@ -248,6 +253,12 @@ impl Observer<Node> for Watch {
                 if now >= self.from =>
             {
                 self.figures.deposited += u64::from(*quantity);
+            }
+            What::Promised { request, took_ns } => {
+                self.promised.insert(*request);
+                if now >= self.from {
+                    self.figures.waits_ms.push(*took_ns as f64 / 1e6);
+                }
             }
             What::DeniedByCache { request, good, .. } => {
                 self.denied.insert(*request);

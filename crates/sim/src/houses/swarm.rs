@@ -125,6 +125,12 @@ impl Swarm {
             2 => Cache::Push { period: millis(random.between(5, 500)), refuse },
             _ => Cache::Lease,
         };
+        // Drawn apart, so that what earlier seeds stand for stays.
+        let more = &mut Random::fork(seed, 3);
+        let cache = match cache {
+            Cache::Push { period, refuse } if more.chance(0.5) => Cache::Ledger { period, refuse },
+            cache => cache,
+        };
         let durability =
             [Durability::Warehouse, Durability::Buddy, Durability::Buddy, Durability::TraderLog];
         let durability = *random.pick(&durability).unwrap_or(&Durability::Buddy);
@@ -138,9 +144,10 @@ impl Swarm {
             faults: faults(traders, customers, safety_phase, random),
             cache,
             durability,
-            choice: *random
-                .pick(&[TraderChoice::Random, TraderChoice::Sticky])
-                .unwrap_or(&TraderChoice::Random),
+            choice: match random.pick(&[TraderChoice::Random, TraderChoice::Sticky]) {
+                Some(TraderChoice::Random) if more.chance(0.3) => TraderChoice::LeastLoaded,
+                choice => *choice.unwrap_or(&TraderChoice::Random),
+            },
             times: Times {
                 beat_period: millis(100),
                 beat_limit: millis(random.between(400, 1_500)),

@@ -22,6 +22,10 @@ pub struct Contents {
     pub not_known: u64,
     /// Buys that a trader denied by its counts.
     pub denied: u64,
+    /// Buys that a trader promised by the ledger.
+    pub promised: u64,
+    /// Those of them that the warehouse refused.
+    pub taken_back: u64,
     /// Requests whose client crashed before its answer came.
     pub in_doubt: u64,
     /// Deposits taken.
@@ -43,6 +47,8 @@ impl Contents {
         self.refused += other.refused;
         self.not_known += other.not_known;
         self.denied += other.denied;
+        self.promised += other.promised;
+        self.taken_back += other.taken_back;
         self.in_doubt += other.in_doubt;
         self.deposits += other.deposits;
         self.terms += other.terms;
@@ -207,6 +213,21 @@ impl Observer<Node> for Watch {
                     None => Ok(()),
                 };
                 self.hold("a request has one effect", now, once);
+            }
+            What::Promised { request, .. } => {
+                self.contents.promised += 1;
+                let held = match (self.cache, self.under_way.get(request)) {
+                    (Cache::Ledger { .. }, Some(Operation::Buy(_))) => Ok(()),
+                    _ => Err(format!("{node} was promised {request}")),
+                };
+                self.hold("promised is what a ledger has room for", now, held);
+            }
+            What::TakenBack { request } => {
+                self.contents.taken_back += 1;
+                let was = self.sold.contains_key(request);
+                let held =
+                    if was { Err(format!("{request} was sold and taken back")) } else { Ok(()) };
+                self.hold("what is taken back was not sold", now, held);
             }
             What::DeniedByCache { request, .. } => {
                 self.contents.denied += 1;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use houses::{
-    Cache, Command, Customer, CustomerSettings, Node, Scaling, Settings, Trader, Warehouse,
-    WarehouseSettings, customer, trader, warehouse,
+    Cache, Command, Customer, CustomerSettings, Node, Scaling, Settings, Trader, TraderChoice,
+    Warehouse, WarehouseSettings, customer, trader, warehouse,
 };
 use machine::{Instant, Machine, NodeId, Random};
 use market::{Good, Kernel, Rules, SellerChoice};
@@ -108,7 +108,10 @@ impl HousesWorld {
         };
         if me == WAREHOUSE {
             let founding = Kernel::new(RULES).expect("the commission is below the whole price");
-            let scaling = Scaling::fixed(self.swarm.traders as usize);
+            let scaling = Scaling {
+                tells_loads: self.swarm.choice == TraderChoice::LeastLoaded,
+                ..Scaling::fixed(self.swarm.traders as usize)
+            };
             let snapshot_every = self.swarm.snapshot_every;
             let own = WarehouseSettings { founding, snapshot_every, scaling };
             Node::Warehouse(Box::new(Warehouse::new(settings, own)))

@@ -22,6 +22,12 @@ pub(super) fn deed(event: &Event, me: &str) -> Option<String> {
              answers a second"
         ),
         What::Hired { trader } => format!("trader {trader} was started: the warehouse wants more"),
+        What::Promised { request, .. } => {
+            format!("{me} was promised what it asked for with request {}", request.number)
+        }
+        What::TakenBack { request } => {
+            format!("{me} heard that the promise of request {} was taken back", request.number)
+        }
         What::DeniedByCache { request, good, .. } => format!(
             "{me} denied buyer {} {good} by its counts, without asking the warehouse",
             request.client.party

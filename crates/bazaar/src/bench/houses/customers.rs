@@ -155,7 +155,7 @@ impl Customers {
         let home = matches!(command, Command::Buy(_)).then_some(self.home);
         let answered_below = if home.is_some() { number } else { 0 };
         let request = Request { id, answered_below, command };
-        Message::Ask { request, home, is_retried: false }
+        Message::Ask { request, home, is_retried: false, seen: None }
     }
 
     fn deposit(&mut self) -> Message {
@@ -248,7 +248,7 @@ impl Speaker for Customers {
     fn opened(&mut self, of: usize, say: &mut Say<'_, Message>) -> io::Result<()> {
         let id = RequestId { client: self.customers[of].client, number: 0 };
         let request = Request { id, answered_below: 0, command: Command::Open };
-        say.send(of, &Message::Ask { request, home: None, is_retried: false })
+        say.send(of, &Message::Ask { request, home: None, is_retried: false, seen: None })
     }
 
     fn heard(&mut self, of: usize, message: Message, say: &mut Say<'_, Message>) -> io::Result<()> {

@@ -286,7 +286,7 @@ impl Buyers {
     fn open(&self, of: usize, say: &mut Say<'_, Message>) -> io::Result<()> {
         let id = RequestId { client: self.slots[of].client, number: 0 };
         let request = Request { id, answered_below: 0, command: Command::Open };
-        say.send(of, &Message::Ask { request, home: None, is_retried: false })
+        say.send(of, &Message::Ask { request, home: None, is_retried: false, seen: None })
     }
 
     /// Asks for what it came for.
@@ -301,7 +301,7 @@ impl Buyers {
         let id = RequestId { client: slot.client, number: 1 };
         let home = (!self.is_stocking).then_some(self.home);
         let request = Request { id, answered_below: 1, command };
-        say.send(of, &Message::Ask { request, home, is_retried: false })
+        say.send(of, &Message::Ask { request, home, is_retried: false, seen: None })
     }
 
     /// The next buyer comes over this connection.

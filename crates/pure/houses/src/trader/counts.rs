@@ -24,6 +24,11 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// The version of the newest; 0 if there are none.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
     /// Takes newer counts.
     pub fn learn(&mut self, version: u64, counts: Vec<(Good, u64)>, now: Instant) {
         if version > self.version {
@@ -54,8 +59,14 @@ pub enum Fate {
 
 impl Trader {
     /// Whether a request is passed on or denied. All copies of it have the same fate, lest it is
-    /// denied and sold.
-    pub(super) fn fate(&mut self, request: &Request, is_retried: bool, cx: &mut Cx<'_>) -> Fate {
+    /// denied and sold. A client that has seen more than is here takes the warehouse's word, too.
+    pub(super) fn fate(
+        &mut self,
+        request: &Request,
+        is_retried: bool,
+        is_behind: bool,
+        cx: &mut Cx<'_>,
+    ) -> Fate {
         let Command::Buy(order) = &request.command else { return Fate::PassedOn };
         let (number, below) = (request.id.number, request.answered_below);
         let fates = self.fates.entry(request.id.client).or_default();
@@ -70,7 +81,8 @@ impl Trader {
             _ => {}
         }
         // A client that asks again takes the warehouse's word only.
-        let denied = if is_retried { None } else { self.denied(order, cx) };
+        let goes_by_counts = !is_retried && !is_behind;
+        let denied = if goes_by_counts { self.denied(order, cx) } else { None };
         let fates = self.fates.entry(request.id.client).or_default();
         fates.of.insert(number, denied.clone());
         match denied {
@@ -89,13 +101,16 @@ impl Trader {
 
     /// Whether it denies requests by its counts.
     pub(super) fn denies(&self) -> bool {
-        matches!(self.settings.cache, Cache::TimeToLive { .. } | Cache::Push { .. })
+        let cache = self.settings.cache;
+        matches!(cache, Cache::TimeToLive { .. } | Cache::Push { .. } | Cache::Ledger { .. })
     }
 
     /// Its own refusal of an order, if the counts say that it cannot be had and it goes by them.
     fn denied(&self, order: &Order, cx: &Cx<'_>) -> Option<Outcome> {
         let refuse = match self.settings.cache {
-            Cache::TimeToLive { refuse, .. } | Cache::Push { refuse, .. } => refuse,
+            Cache::TimeToLive { refuse, .. }
+            | Cache::Push { refuse, .. }
+            | Cache::Ledger { refuse, .. } => refuse,
             Cache::None | Cache::Lease => return None,
         };
         let learnt = self.counts.learnt?;
@@ -110,13 +125,23 @@ impl Trader {
             Refuse::Fresh(age_max) if age > age_max => return None,
             Refuse::Fresh(_) | Refuse::Always => {}
         }
-        let left = self.counts.units.get(&order.good).copied().unwrap_or_default();
-        let is_enough = left > 0 && (order.partial || left >= u64::from(order.quantity));
-        if is_enough {
+        let left = self.left(&order.good);
+        if is_enough(order, left) {
             return None;
         }
         let left = u32::try_from(left).unwrap_or(u32::MAX);
         Some(Outcome::Refused(Refusal::OutOfStock { left }))
+    }
+
+    /// How many units there are, as far as is known here.
+    fn left(&self, good: &Good) -> u64 {
+        let counted = self.counts.units.get(good).copied().unwrap_or_default();
+        counted.saturating_sub(self.ledger.promised(good, self.counts.version))
+    }
+
+    /// Whether an order can be had, as far as is known here.
+    pub(super) fn can_be_had(&self, order: &Order) -> bool {
+        self.counts.learnt.is_some() && is_enough(order, self.left(&order.good))
     }
 
     pub(super) fn look(&mut self, cx: &mut Cx<'_>) {
@@ -133,4 +158,8 @@ impl Trader {
         let what = What::DeniedByCache { epoch, request, good };
         cx.report(Report { at: cx.now, clock: None, what });
     }
+}
+
+fn is_enough(order: &Order, left: u64) -> bool {
+    left > 0 && (order.partial || left >= u64::from(order.quantity))
 }

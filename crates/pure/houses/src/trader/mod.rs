@@ -18,6 +18,8 @@
 mod buddy;
 mod counts;
 mod deeds;
+pub mod ledger;
+mod promising;
 mod selling;
 mod terms;
 
@@ -31,6 +33,8 @@ use crate::message::{House, Message, Record, Snapshot};
 use crate::settings::{Cache, Settings};
 use buddy::Held;
 use counts::{Counts, Fates};
+use ledger::Ledger;
+use selling::Asked;
 use terms::Open;
 
 /// Most requests passed on that a trader remembers the customers of; beyond it they are left to be
@@ -81,6 +85,8 @@ pub struct Trader {
     /// What it holds for others.
     held: Held,
     counts: Counts,
+    /// What traders promised, where they keep a ledger.
+    ledger: Ledger,
     version: u64,
     roster: Vec<TermId>,
     /// How many records stand behind the last snapshot of its own journal.
@@ -107,6 +113,7 @@ impl Trader {
             fates: BTreeMap::new(),
             held: Held::default(),
             counts: Counts::default(),
+            ledger: Ledger::default(),
             version: 0,
             roster: Vec::new(),
             own_records: 0,
@@ -161,7 +168,7 @@ impl Trader {
         cx: &mut Cx<'_>,
     ) {
         self.tell_answer(id, good, &outcome, cx);
-        cx.send(to, Message::Answer { id, outcome, is_by_cache: false });
+        cx.send(to, Message::Answer { id, outcome, is_by_cache: false, seen: None });
     }
 
     /// Counts an answer, and tells what a customer is told where anybody wants to know.
@@ -205,11 +212,23 @@ impl Trader {
             Message::Ask { request, .. }
                 if request.id.client.party != peer::party(from)
                     || !self.settings.customers.contains(&from) => {}
-            Message::Ask { request, home, is_retried } => {
-                self.asked(from, request, home, is_retried, cx);
+            Message::Ask { request, home, is_retried, seen } => {
+                let asked = Asked { request, home, is_retried, seen };
+                self.asked(from, asked, cx);
+            }
+            Message::Ledger(news) if news.term.trader == peer::party(from) => {
+                self.ledger.merge(news, self.counts.version());
             }
             Message::Roster { version, terms } if is_warehouse && version > self.version => {
+                // Who was out of office until now had no reason to be heard of.
+                for new in terms.iter().filter(|term| !self.roster.contains(term)) {
+                    let node = crate::node_of(new.trader);
+                    if let Some(heard) = node.and_then(|node| self.heard.get_mut(&node)) {
+                        *heard = cx.now;
+                    }
+                }
                 (self.version, self.roster) = (version, terms);
+                self.ledger.prune(self.counts.version(), &self.roster);
             }
             Message::House(body) if is_warehouse => self.house_message(body, cx),
             Message::Buddy(body) => self.buddy_message(from, body, cx),
@@ -224,7 +243,8 @@ impl Trader {
             House::Enlisted { incarnation, term } if incarnation == self.incarnation => {
                 self.enlisted(term, cx);
             }
-            House::Decided { id, outcome } => {
+            House::Decided { id, outcome, version } => {
+                self.decided(id, version, cx);
                 if let Some((customer, good)) = self.forwarded.remove(&id) {
                     self.answer(customer, id, good, outcome, cx);
                 }
@@ -240,7 +260,10 @@ impl Trader {
                 self.over(term, cx);
             }
             House::Drain { term } if is_mine(term) => self.retire(cx),
-            House::Counts { version, counts } => self.counts.learn(version, counts, cx.now),
+            House::Counts { version, counts } => {
+                self.counts.learn(version, counts, cx.now);
+                self.ledger.prune(self.counts.version(), &self.roster);
+            }
             _ => {}
         }
     }
@@ -311,6 +334,7 @@ impl Machine for Trader {
                 cx.set(Alarm::Resend, self.settings.times.resend);
                 self.resend(cx);
             }
+            Input::Alarm(Alarm::Report) if self.keeps_ledger() => self.tell_others(false, cx),
             Input::Alarm(Alarm::Report) => self.report(cx),
             Input::Alarm(Alarm::Look) => self.look(cx),
             Input::Command(Command::Retire) => self.retire(cx),

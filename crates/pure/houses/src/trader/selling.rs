@@ -8,26 +8,36 @@ use super::deeds::Waiting;
 use super::{Cx, FORWARDED_MAX, Trader};
 use crate::message::{House, Message};
 use crate::settings::Durability;
+use crate::trader::ledger::Seen;
+
+/// What a customer asks for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub request: Request,
+    pub home: Option<TermId>,
+    pub is_retried: bool,
+    pub seen: Option<Seen>,
+}
 
 impl Trader {
-    pub(super) fn asked(
-        &mut self,
-        customer: NodeId,
-        request: Request,
-        home: Option<TermId>,
-        is_retried: bool,
-        cx: &mut Cx<'_>,
-    ) {
+    pub(super) fn asked(&mut self, customer: NodeId, asked: Asked, cx: &mut Cx<'_>) {
+        let Asked { request, home, is_retried, seen } = asked;
         let term = self.term();
         if let Command::Buy(order) = &request.command {
             if self.denies() {
-                match self.fate(&request, is_retried, cx) {
+                // Who has seen what is not here is answered by the warehouse.
+                let is_behind = seen.as_ref().is_some_and(|seen| !self.covers(seen));
+                match self.fate(&request, is_retried, is_behind, cx) {
                     Fate::Late => return,
                     Fate::Denied(outcome) => {
-                        let id = request.id;
+                        let (id, seen) = (request.id, self.seen());
                         self.tell_answer(id, Some(order.good.clone()), &outcome, cx);
-                        cx.send(customer, Message::Answer { id, outcome, is_by_cache: true });
+                        let answer = Message::Answer { id, outcome, is_by_cache: true, seen };
+                        cx.send(customer, answer);
                         return;
+                    }
+                    Fate::PassedOn if !is_retried && !is_behind => {
+                        self.promise(customer, request.id, order, cx);
                     }
                     Fate::PassedOn => {}
                 }
@@ -101,7 +111,7 @@ impl Trader {
             self.did(deed, cx);
             let Waiting { customer, id, outcome } = waiting;
             self.tell_answer(id, None, &outcome, cx);
-            let answer = Message::Answer { id, outcome, is_by_cache: false };
+            let answer = Message::Answer { id, outcome, is_by_cache: false, seen: None };
             cx.send_after(After::Own, Destination::One(customer), answer);
             self.report_soon(cx);
             return;
@@ -109,7 +119,8 @@ impl Trader {
         #[cfg(feature = "planted")]
         if self.settings.has_planted(crate::Planted::EarlyYes) {
             let Waiting { customer, id, outcome } = waiting.clone();
-            cx.send(customer, Message::Answer { id, outcome, is_by_cache: false });
+            let answer = Message::Answer { id, outcome, is_by_cache: false, seen: None };
+            cx.send(customer, answer);
         }
         let Some(open) = &mut self.open else { return };
         open.deeds.sold(deed, waiting);

@@ -88,6 +88,10 @@ impl Trader {
         }
         let Ok(stall) = Stall::new(self.rules, term.trader) else { return };
         self.is_enlisting = false;
+        if self.keeps_ledger() {
+            self.ledger.begin();
+            self.house(House::Look, cx);
+        }
         self.open = Some(Open::new(term, stall, Deeds::default()));
         self.log(Record::Term(term), cx);
         if self.is_retiring {
@@ -310,6 +314,9 @@ impl Trader {
     /// What was not answered is sent again.
     pub(super) fn resend(&mut self, cx: &mut Cx<'_>) {
         self.enlist(cx);
+        if self.keeps_ledger() {
+            self.tell_others(true, cx);
+        }
         if self.is_retiring && self.open.is_none() {
             self.release(cx);
         }

@@ -53,9 +53,20 @@ impl Warehouse {
         self.requests.remove(id);
         let is_deposit = matches!(request.command, Command::Deposit(_));
         let outcome = self.carry_out(from, request, cx);
-        cx.send(from, Message::House(House::Decided { id, outcome }));
+        self.decided(from, id, outcome, cx);
         if let (true, Some(good)) = (is_deposit, good) {
             self.decide_waiting(&Awaits::Recall(good), cx);
+        }
+    }
+
+    fn decided(&mut self, from: NodeId, id: RequestId, outcome: Outcome, cx: &mut Cx<'_>) {
+        let is_bought = matches!(outcome, Outcome::Bought(_));
+        // Counts that are made from now on have it; what was refused changes none.
+        let version = if is_bought { cx.now.as_nanos().saturating_add(1) } else { 0 };
+        cx.send(from, Message::House(House::Decided { id, outcome, version }));
+        if is_bought {
+            // Traders wait for such counts, be it an answer that was given before.
+            self.push_soon(cx);
         }
     }
 
@@ -154,7 +165,7 @@ impl Warehouse {
                     continue;
                 };
                 let outcome = self.carry_out(from, request, cx);
-                cx.send(from, Message::House(House::Decided { id, outcome }));
+                self.decided(from, id, outcome, cx);
             }
             self.recalls.remove(&good);
         }

@@ -181,7 +181,9 @@ impl Warehouse {
     }
 
     fn push_soon(&mut self, cx: &mut Cx<'_>) {
-        if let (Cache::Push { period, .. }, false) = (self.settings.cache, self.is_push_set) {
+        if let (Cache::Push { period, .. } | Cache::Ledger { period, .. }, false) =
+            (self.settings.cache, self.is_push_set)
+        {
             self.is_push_set = true;
             cx.set(Alarm::Push, period);
         }
@@ -205,6 +207,8 @@ impl Warehouse {
             // A trader that lost sight of another one: whether it is gone is seen here.
             Message::Lost { .. }
             | Message::Loads { .. }
+            | Message::Promised { .. }
+            | Message::Ledger(_)
             | Message::Ask { .. }
             | Message::Answer { .. }
             | Message::Roster { .. }
