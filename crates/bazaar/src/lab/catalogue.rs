@@ -10,6 +10,7 @@ const TEXTS: &[&str] = &[
     include_str!("../../experiments/houses-run.toml"),
     include_str!("../../experiments/sizes.toml"),
     include_str!("../../experiments/trader-loss.toml"),
+    include_str!("../../experiments/trader-share.toml"),
     include_str!("../../experiments/lag.toml"),
     include_str!("../../experiments/reelection.toml"),
     include_str!("../../experiments/transactions.toml"),

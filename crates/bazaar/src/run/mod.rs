@@ -32,6 +32,7 @@ pub use links::Links;
 pub use outcome::{Outcome, read, write_report};
 pub use processes::Processes;
 pub use provider::Provider;
+pub(crate) use shares::Shares;
 pub use simulated::Simulated;
 pub use venue::Venue;
 pub use watch::Watch;

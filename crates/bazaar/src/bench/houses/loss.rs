@@ -12,7 +12,7 @@ use view::{Event, Fault, Verdict, What};
 
 use crate::bench::{Scratch, median};
 use crate::exit;
-use crate::run::{Processes, Talk, play};
+use crate::run::{Processes, Shares, Talk, play};
 use crate::scenario::Scenario;
 
 /// What `bazaar bench trader-loss` is told.
@@ -86,6 +86,7 @@ struct Figures {
 /// # Errors
 /// The scenario is wrong, a process cannot be started or fails, or there are no control groups.
 pub(in crate::bench) fn command(args: &TraderLossArgs) -> anyhow::Result<ExitCode> {
+    let cpu = share(args.cpu);
     let mut all: Vec<Figures> = Vec::new();
     if args.csv {
         println!("instead,cache,cpu_percent,before,during,after,gap_ms,verdict");
@@ -93,14 +94,14 @@ pub(in crate::bench) fn command(args: &TraderLossArgs) -> anyhow::Result<ExitCod
     for _ in 0..args.repetitions {
         for &instead in &args.instead {
             for cache in &args.cache {
-                let figures = once(args, instead, cache)?;
+                let figures = once(args, cpu, instead, cache)?;
                 show(args, &figures)?;
                 all.push(figures);
             }
         }
     }
     if !args.csv && !args.json {
-        table(args, &all);
+        table(args, cpu, &all);
     }
     Ok(match all.iter().any(|figures| figures.verdict == Verdict::Fail) {
         true => exit::BROKEN.into(),
@@ -108,7 +109,16 @@ pub(in crate::bench) fn command(args: &TraderLossArgs) -> anyhow::Result<ExitCod
     })
 }
 
-fn once(args: &TraderLossArgs, instead: Instead, cache: &str) -> anyhow::Result<Figures> {
+/// The share that each trader can have here: all of it where the machine gives no shares.
+fn share(percent: u32) -> u32 {
+    let none = (percent > 0).then(|| Shares::new(percent).err()).flatten();
+    if let Some(error) = &none {
+        eprintln!("note: each trader takes as much of a processor as it can: {error:#}");
+    }
+    if none.is_some() { 0 } else { percent }
+}
+
+fn once(args: &TraderLossArgs, cpu: u32, instead: Instead, cache: &str) -> anyhow::Result<Figures> {
     let sellers = 3;
     let mut sets = vec![
         format!("run.duration={}s", args.seconds),
@@ -124,7 +134,7 @@ fn once(args: &TraderLossArgs, instead: Instead, cache: &str) -> anyhow::Result<
         "group.heartbeat_limit='300ms'".to_owned(),
         format!("cache={cache}"),
         format!("houses.traders={}", args.traders),
-        format!("houses.trader_cpu_percent={}", args.cpu),
+        format!("houses.trader_cpu_percent={cpu}"),
     ];
     if instead != Instead::Election {
         sets.push("houses.replace_lost=false".to_owned());
@@ -143,7 +153,7 @@ fn once(args: &TraderLossArgs, instead: Instead, cache: &str) -> anyhow::Result<
     Ok(Figures {
         instead,
         cache: cache.to_owned(),
-        cpu_percent: args.cpu,
+        cpu_percent: cpu,
         before,
         during,
         after,
@@ -204,8 +214,8 @@ fn show(args: &TraderLossArgs, figures: &Figures) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn table(args: &TraderLossArgs, all: &[Figures]) {
-    let share = match args.cpu {
+fn table(args: &TraderLossArgs, cpu: u32, all: &[Figures]) {
+    let share = match cpu {
         0 => "as much of a processor as it takes".to_owned(),
         percent => format!("{percent} % of a processor"),
     };
