@@ -15,6 +15,7 @@
 
 pub mod elections;
 pub mod engine;
+pub mod fault;
 pub mod group;
 pub mod houses;
 pub mod invariants;
@@ -22,11 +23,15 @@ mod liveness;
 mod market_world;
 pub mod orders;
 mod peers;
+mod play;
 mod run;
 mod seeds;
+mod shrink;
 pub mod swarm;
 mod sweep;
 
+pub use play::{Kind, Played};
 pub use run::{Options, Outcome, run, run_swarm};
 pub use seeds::{Failure, Totals, run_seeds};
+pub use shrink::{Effort, PLAYS_MAX, Shrunk, shrink};
 pub use sweep::{Look, sweep};

@@ -10,10 +10,11 @@ use peer::books::Book;
 use peer::{AnyPeer, MessageLimits, Node, Peer, Record, Snapshot};
 
 use crate::engine::{Network, World};
+use crate::fault::{self, Fault, Planned, Who};
 use crate::invariants::{Settled, Watch};
 use crate::peers::{founding, settings, takes_back};
 use crate::run::Options;
-use crate::swarm::{CALM_AT_FIRST, Fault, Handover, JOINERS, Planned, Swarm};
+use crate::swarm::{CALM_AT_FIRST, Handover, JOINERS, Swarm};
 
 pub(crate) struct MarketWorld {
     pub world: World<Node>,
@@ -39,7 +40,7 @@ impl MarketWorld {
         if let Some(overlay) = &swarm.overlay {
             network.keep_to(overlay.clone());
         }
-        let nodes = (options.peers + JOINERS) as usize + 1;
+        let nodes = (swarm.peers + JOINERS) as usize + 1;
         let mut world = World::new(seed, nodes, network, swarm.disk_max);
         if options.trace {
             world.start_trace();
@@ -64,7 +65,7 @@ impl MarketWorld {
             winds_down: false,
             faults: BTreeMap::new(),
         };
-        for node in 0..=market.options.peers {
+        for node in 0..=market.swarm.peers {
             market.start(NodeId(node));
         }
         market
@@ -130,7 +131,7 @@ impl MarketWorld {
                     }
                 }
                 // Faults may have left little time to trade: a world is to be worth its name.
-                _ if next >= end && self.watch.contents.sold < SALES_MIN && end < LATEST_END => {
+                _ if next >= end && self.has_too_few_sales() && end < LATEST_END => {
                     end = end + Duration::from_secs(5);
                 }
                 _ if next >= end => break,
@@ -142,6 +143,10 @@ impl MarketWorld {
                 self.watch.expect_order();
             }
         }
+    }
+
+    fn has_too_few_sales(&self) -> bool {
+        self.watch.contents.sold < SALES_MIN && !self.swarm.ends_early
     }
 
     pub fn step(&mut self) {
@@ -183,14 +188,14 @@ impl MarketWorld {
 
     /// All peers that there may be: the first ones, and those that may join.
     fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
-        (1..=self.options.peers + JOINERS).map(NodeId)
+        (1..=self.swarm.peers + JOINERS).map(NodeId)
     }
 
     /// Whether a node that left after its fault had ended comes back at once: without it an overlay
     /// may be cut, and nobody would trade for the rest of the world.
     fn is_missed(&self, node: NodeId) -> bool {
         self.swarm.overlay.is_some()
-            && !self.active.values().any(|fault| *fault == Fault::Leave(node))
+            && !self.active.values().any(|fault| *fault == Fault::Leave(Who::one(node)))
     }
 
     fn has_left(&self, node: NodeId) -> bool {
@@ -233,100 +238,101 @@ impl MarketWorld {
 
     /// Begins a fault; what it was done to, or none if there was nobody left to do it to.
     fn begin(&mut self, fault: &Fault) -> Option<Fault> {
-        let trader = self.trader();
-        let fault = match fault {
-            Fault::Crash(node) => Fault::Crash(self.victim(Some(*node))?),
-            Fault::CrashTrader => Fault::Crash(self.victim(trader)?),
-            Fault::Pause(node) => Fault::Pause(self.victim(Some(*node))?),
-            Fault::Leave(node) => Fault::Leave(self.victim(Some(*node))?),
-            // It joined already: it leaves and returns, as any other.
-            Fault::Join(node) if self.world.has_started(*node) => {
-                Fault::Leave(self.victim(Some(*node))?)
-            }
-            Fault::PauseTrader => Fault::Pause(self.victim(trader)?),
-            other => other.clone(),
-        };
+        let fault = self.resolve(fault)?;
         self.world.note(format_args!("    fault begins: {fault:?}"));
-        match &fault {
-            Fault::Partition(side) => self.cut(side, true, true),
-            Fault::OneWay(side) => self.cut(side, false, true),
-            Fault::Crash(node) => self.world.crash(*node),
-            Fault::Pause(node) => self.world.pause(*node),
-            Fault::Slow(node, by) => self.world.network.slow(*node, *by),
-            Fault::Loss(percent) => self.world.network.links.loss = *percent as f64 / 100.0,
-            Fault::Flap(node) => self.flap(*node),
-            Fault::SlowDisk => {
-                let node = self.victim(trader)?;
-                self.world.slow_disk(Some(node), SLOW_DISK);
+        let all = self.all();
+        if fault::begin(&mut self.world, &all, &fault) {
+            return Some(fault);
+        }
+        let struck: Vec<NodeId> = fault.named().into_iter().collect();
+        for node in struck {
+            match &fault {
+                Fault::Crash(_) => self.world.crash(node),
+                Fault::Pause(_) => self.world.pause(node),
+                Fault::Flap(_) => fault::flap(&mut self.world, &all[1..], node, &mut self.random),
+                Fault::Resign(_) => self.world.command(node, peer::Command::Resign),
+                Fault::Join(_) => self.start(node),
+                Fault::Leave(_) => self.world.command(node, peer::Command::Leave),
+                _ => {}
             }
-            Fault::Resign => {
-                let node = self.victim(trader)?;
-                self.world.command(node, peer::Command::Resign);
-            }
-            Fault::Join(node) => self.start(*node),
-            Fault::Leave(node) => self.world.command(*node, peer::Command::Leave),
-            Fault::CrashTrader | Fault::PauseTrader => {}
+        }
+        if fault == Fault::SlowDisk {
+            let node = self.victim(self.trader())?;
+            self.world.slow_disk(Some(node), SLOW_DISK);
         }
         Some(fault)
+    }
+
+    /// The fault as it can come: whom it strikes, if anybody.
+    fn resolve(&mut self, fault: &Fault) -> Option<Fault> {
+        let last = self.swarm.peers + JOINERS;
+        let is_there = move |node: NodeId| (1..=last).contains(&node.0);
+        if fault.named().into_iter().any(|node| !is_there(node)) && fault.who().is_none() {
+            return None;
+        }
+        match fault {
+            Fault::CutInChange | Fault::CrashInChange => None,
+            // It joined already: it leaves and returns, as any other.
+            Fault::Join(node) if self.world.has_started(*node) => {
+                Some(Fault::Leave(self.victims(&Who::one(*node))?))
+            }
+            Fault::Crash(who) | Fault::Pause(who) | Fault::Leave(who) | Fault::Resign(who) => {
+                let struck = self.victims(who)?;
+                Some(fault.clone().to(struck))
+            }
+            _ => Some(match fault.who() {
+                Some(who) => {
+                    fault.clone().to(Who::Nodes(who.meant(self.trader(), is_there)))
+                }
+                None => fault.clone(),
+            }),
+        }
+    }
+
+    /// The directory, and all peers that there may be.
+    fn all(&self) -> Vec<NodeId> {
+        [DIRECTORY].into_iter().chain(self.nodes()).collect()
     }
 
     fn end(&mut self, index: usize) {
         let Some(fault) = self.active.remove(&index) else { return };
         self.world.note(format_args!("    fault ends: {fault:?}"));
-        match fault {
-            Fault::Partition(side) => self.cut(&side, true, false),
-            Fault::OneWay(side) => self.cut(&side, false, false),
-            Fault::Crash(node) => self.start(node),
-            Fault::Leave(node) if !self.world.is_up(node) => self.start(node),
-            Fault::Pause(node) => self.world.resume(node),
-            Fault::Slow(node, _) => self.world.network.slow(node, Duration::ZERO),
-            Fault::Loss(_) => self.world.network.links.loss = self.swarm.links.loss,
-            Fault::SlowDisk => self.world.slow_disk(None, SLOW_DISK),
-            // Its connections return below.
-            // Who has not gone yet stays on its way out.
-            Fault::Flap(_) | Fault::CrashTrader | Fault::PauseTrader | Fault::Resign => {}
-            Fault::Join(_) | Fault::Leave(_) => {}
+        let all = self.all();
+        fault::end(&mut self.world, &all, &fault, self.swarm.links.loss);
+        for node in fault.named() {
+            match fault {
+                Fault::Crash(_) => self.start(node),
+                // Who has not gone yet stays on its way out.
+                Fault::Leave(_) if !self.world.is_up(node) => self.start(node),
+                Fault::Pause(_) => self.world.resume(node),
+                _ => {}
+            }
+        }
+        if fault == Fault::SlowDisk {
+            self.world.slow_disk(None, SLOW_DISK);
         }
         self.world.reconnect();
     }
 
+    /// Who can be struck of those that are meant. Whoever is down or paused already has another one
+    /// in its place.
+    fn victims(&mut self, who: &Who) -> Option<Who> {
+        let wanted: Vec<Option<NodeId>> = match who {
+            Who::Leader => vec![self.trader()],
+            Who::Nodes(nodes) => nodes.iter().copied().map(Some).collect(),
+        };
+        let struck: BTreeSet<_> = wanted.into_iter().filter_map(|node| self.victim(node)).collect();
+        (!struck.is_empty()).then_some(Who::Nodes(struck))
+    }
+
     /// The node meant, or any other one if that is down or paused already.
     fn victim(&mut self, wanted: Option<NodeId>) -> Option<NodeId> {
-        let taken: BTreeSet<NodeId> = self
-            .active
-            .values()
-            .filter_map(|fault| match fault {
-                Fault::Crash(node) | Fault::Pause(node) | Fault::Leave(node) => Some(*node),
-                _ => None,
-            })
-            .collect();
+        let taken = |fault: &Fault| matches!(fault, Fault::Crash(_) | Fault::Pause(_) | Fault::Leave(_));
+        let taken: BTreeSet<NodeId> =
+            self.active.values().filter(|fault| taken(fault)).flat_map(Fault::named).collect();
         let free: Vec<NodeId> =
             self.nodes().filter(|node| self.world.is_up(*node) && !taken.contains(node)).collect();
         wanted.filter(|node| free.contains(node)).or_else(|| self.random.pick(&free).copied())
-    }
-
-    /// Drops each of a node's connections with a chance of a half.
-    fn flap(&mut self, node: NodeId) {
-        for other in self.nodes() {
-            if other != node && self.random.chance(0.5) {
-                self.world.drop_connection(node, other);
-            }
-        }
-    }
-
-    fn cut(&mut self, side: &BTreeSet<NodeId>, both_ways: bool, cut: bool) {
-        for &inside in side {
-            let all = self.nodes().chain([DIRECTORY]);
-            for outside in all.filter(|node| !side.contains(node)) {
-                let ways = [(inside, outside), (outside, inside)];
-                for (from, to) in ways.into_iter().take(if both_ways { 2 } else { 1 }) {
-                    match cut {
-                        true => self.world.network.cut(from, to),
-                        false => self.world.network.mend(from, to),
-                    }
-                }
-            }
-        }
     }
 
     /// Ends all faults; nothing is lost or doubled from now on.

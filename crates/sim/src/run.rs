@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use machine::Instant;
 
+use crate::fault::Plan;
 use crate::invariants::{Contents, Violation};
 use crate::liveness;
 use crate::market_world::MarketWorld;
@@ -22,6 +23,8 @@ pub struct Options {
     pub in_order: bool,
     /// Where all markets are held; each seed's own if none.
     pub handover: Option<Handover>,
+    /// What goes wrong in all worlds, instead of what each seed draws.
+    pub plan: Option<Plan>,
     /// A bug to be found.
     #[cfg(feature = "planted")]
     pub planted: Option<peer::Planted>,
@@ -37,6 +40,7 @@ impl Default for Options {
             trace: false,
             in_order: false,
             handover: None,
+            plan: None,
             #[cfg(feature = "planted")]
             planted: None,
             #[cfg(feature = "planted")]
@@ -68,9 +72,17 @@ pub struct Outcome {
 
 /// Runs the world that `seed` stands for.
 pub fn run(seed: u64, options: &Options) -> Outcome {
-    let swarm = Swarm::from_seed(seed, options.peers);
-    let handover = options.handover.unwrap_or(swarm.handover);
-    run_swarm(Swarm { handover, ..swarm }, options)
+    run_swarm(swarm_of(seed, options), options)
+}
+
+/// What `seed` stands for, as far as the options leave it.
+pub(crate) fn swarm_of(seed: u64, options: &Options) -> Swarm {
+    let mut swarm = Swarm::from_seed(seed, options.peers);
+    swarm.handover = options.handover.unwrap_or(swarm.handover);
+    if let Some(plan) = &options.plan {
+        swarm.follow(plan);
+    }
+    swarm
 }
 
 /// Runs a world with a plan of its own.

@@ -11,72 +11,12 @@ use machine::{Instant, NodeId, Random};
 use peer::{Form, OrderPolicy};
 
 use crate::engine::Links;
-
-/// The kinds of fault, each with its name in reports.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// No message passes between these nodes and the others.
-    Partition(BTreeSet<NodeId>),
-    /// What these nodes send does not reach the others.
-    OneWay(BTreeSet<NodeId>),
-    /// The node ends without warning, and comes back after.
-    Crash(NodeId),
-    /// The trader of that moment ends without warning, and comes back after.
-    CrashTrader,
-    /// The node stops in its tracks, and goes on after.
-    Pause(NodeId),
-    /// The trader of that moment stops in its tracks, and goes on after.
-    PauseTrader,
-    /// All that the node sends and receives takes longer.
-    Slow(NodeId, Duration),
-    /// This many percent of all messages are lost.
-    Loss(u64),
-    /// The node's connections to some others drop, though both ends are up; they return after.
-    Flap(NodeId),
-    /// Writes of the trader of that moment take up to two seconds.
-    SlowDisk,
-    /// The trader of that moment is asked to resign.
-    Resign,
-    /// A node that was never there before joins, without a vote, and stays.
-    Join(NodeId),
-    /// The node is asked to leave in good order, and comes back after.
-    Leave(NodeId),
-}
+use crate::fault::{Fault, Plan, Planned, Who};
 
 /// How many kinds of fault a seed can draw.
 const DRAWS: u64 = 13;
 /// How many nodes may join a world beside its first peers; their numbers follow.
 pub const JOINERS: u32 = 2;
-
-impl Fault {
-    /// The kind, in a word.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Partition(_) => "partition",
-            Self::OneWay(_) => "one-way partition",
-            Self::Crash(_) | Self::CrashTrader => "crash and restart",
-            Self::Pause(_) | Self::PauseTrader => "pause",
-            Self::Slow(..) => "slow node",
-            Self::Loss(_) => "loss burst",
-            Self::Flap(_) => "flapping links",
-            Self::SlowDisk => "slow disk",
-            Self::Resign => "resignation",
-            Self::Join(_) => "join",
-            Self::Leave(_) => "leave and return",
-        }
-    }
-}
-
-/// A fault, when it comes and how long it lasts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Planned {
-    /// When it comes.
-    pub at: Instant,
-    /// How long it lasts.
-    pub lasts: Duration,
-    /// What it is.
-    pub fault: Fault,
-}
 
 /// Where a world's market is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +65,8 @@ pub struct Swarm {
     pub handover: Handover,
     /// Who talks to whom; all to all if none.
     pub overlay: Option<Overlay>,
+    /// Whether the safety phase ends though there was little trade.
+    pub ends_early: bool,
 }
 
 /// The fewest faults of a world.
@@ -187,7 +129,20 @@ impl Swarm {
             bar: bar(&mut Random::fork(seed, BARS)),
             handover: handover(seed),
             overlay: overlay(peers, &mut Random::fork(seed, OVERLAYS)),
+            ends_early: false,
         }
+    }
+
+    /// The same world with another plan.
+    pub fn follow(&mut self, plan: &Plan) {
+        self.faults.clone_from(&plan.faults);
+        self.safety_phase = plan.faults_end.unwrap_or(self.safety_phase);
+        self.links = plan.links(self.links);
+        if let Some(nodes) = plan.nodes {
+            self.peers = nodes;
+            self.overlay = overlay(nodes, &mut Random::fork(self.seed, OVERLAYS));
+        }
+        self.ends_early = plan.faults_end.is_some();
     }
 }
 
@@ -247,21 +202,21 @@ fn overlay(peers: u32, random: &mut Random) -> Option<Overlay> {
 }
 
 fn draw(kind: u64, peers: u32, random: &mut Random) -> Fault {
-    let any = |random: &mut Random| NodeId(random.between(1, peers.into()) as u32);
+    let any = |random: &mut Random| Who::one(NodeId(random.between(1, peers.into()) as u32));
     match kind {
-        0 => Fault::Partition(side(peers, random)),
-        1 => Fault::OneWay(side(peers, random)),
+        0 => Fault::Partition(Who::Nodes(side(peers, random))),
+        1 => Fault::OneWay(Who::Nodes(side(peers, random))),
         2 => Fault::Crash(any(random)),
-        3 => Fault::CrashTrader,
+        3 => Fault::Crash(Who::Leader),
         4 => Fault::Pause(any(random)),
-        5 => Fault::PauseTrader,
+        5 => Fault::Pause(Who::Leader),
         6 => Fault::Slow(any(random), Duration::from_millis(random.between(5, 300))),
-        7 => Fault::Loss(random.between(10, 60)),
+        7 => Fault::Loss(random.between(10, 60) as f64 / 100.0),
         8 => Fault::Flap(any(random)),
         9 => Fault::SlowDisk,
         10 => Fault::Join(NodeId(peers + random.between(1, JOINERS.into()) as u32)),
         11 => Fault::Leave(any(random)),
-        _ => Fault::Resign,
+        _ => Fault::Resign(Who::Leader),
     }
 }
 
@@ -278,8 +233,8 @@ fn late_words(peers: u32, random: &mut Random) -> Vec<Planned> {
         let (at, lasts) = (millis(random.between(3_000, 50_000)), millis(300));
         let at = Instant::ZERO + at;
         let late = millis(random.between(100, 3_000));
-        let slow = Planned { at, lasts, fault: Fault::Slow(node, late) };
-        let crash = Planned { at: at + lasts, lasts: millis(1), fault: Fault::Crash(node) };
+        let slow = Planned { at, lasts, fault: Fault::Slow(Who::one(node), late) };
+        let crash = Planned { at: at + lasts, lasts: millis(1), fault: Fault::Crash(Who::one(node)) };
         [slow, crash]
     };
     (0..count).flat_map(pair).collect()

@@ -10,7 +10,7 @@ use groupcast::group::{Delivery, Order, Planted};
 use sim::group::{Options, run_seeds};
 
 fn found(bug: Planted, order: Option<Order>, delivery: Option<Delivery>) -> String {
-    let options = Options { planted: Some(bug), order, delivery, trace: false };
+    let options = Options { planted: Some(bug), order, delivery, ..Options::default() };
     let (totals, failure) = run_seeds(0..1000, 2, &options, |_| ControlFlow::Continue(()));
     let violation = failure.and_then(|outcome| outcome.violation);
     let violation = violation.unwrap_or_else(|| panic!("{bug:?} was not found in 1000 seeds"));

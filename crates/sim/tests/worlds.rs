@@ -6,7 +6,8 @@ use std::ops::{ControlFlow, Range};
 use std::time::Duration;
 
 use machine::Instant;
-use sim::swarm::{Fault, Handover, Planned, Swarm};
+use sim::fault::{Fault, Planned, Who};
+use sim::swarm::{Handover, Swarm};
 use sim::{Options, run, run_seeds, run_swarm};
 
 /// Seeds whose worlds showed a bug that was then mended, and which.
@@ -127,9 +128,9 @@ fn a_slow_disk_accuses_nobody() {
 
 #[test]
 fn each_trader_that_is_lost_is_replaced_by_one_election() {
-    for (seed, fault) in
-        (0..40).zip([Fault::CrashTrader, Fault::PauseTrader, Fault::Resign].iter().cycle())
-    {
+    let who = || Who::Leader;
+    let faults = [Fault::Crash(who()), Fault::Pause(who()), Fault::Resign(who())];
+    for (seed, fault) in (0..40).zip(faults.iter().cycle()) {
         let swarm = world_of(seed, fault, Duration::from_secs(5));
         let outcome = run_swarm(swarm, &Options::default());
         assert_eq!(outcome.violation, None, "seed {seed}");

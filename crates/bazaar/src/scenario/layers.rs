@@ -20,6 +20,16 @@ const RANK_SET: u8 = 3;
 
 /// Reads a scenario file.
 pub(super) fn read_file(path: &Path) -> Result<Place, ScenarioError> {
+    let mend = "give the path of a scenario file, or a preset by --preset";
+    read_text(path, ("scenario", mend), FILE_MAX_BYTES)
+}
+
+/// Reads a file of the kind that is named, with how to mend it if it cannot be.
+pub(super) fn read_text(
+    path: &Path,
+    (kind, mend): (&str, &str),
+    most_bytes: u64,
+) -> Result<Place, ScenarioError> {
     let name = path.display().to_string();
     let problem = |reason: String, mend: &str| Problem {
         place: Some(file(name.clone(), String::new())),
@@ -30,14 +40,13 @@ pub(super) fn read_file(path: &Path) -> Result<Place, ScenarioError> {
     };
     let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(most_bytes + 1).read_to_end(&mut bytes))
         .map_err(|error| {
-            let reason = format!("the scenario cannot be read: {error}");
-            problem(reason, "give the path of a scenario file, or a preset by --preset")
+            problem(format!("the {kind} cannot be read: {error}"), mend)
         })?;
-    if bytes.len() as u64 > FILE_MAX_BYTES {
-        let reason = format!("the file is larger than {FILE_MAX_BYTES} bytes");
-        return Err(problem(reason, "give a scenario, which is far smaller").into());
+    if bytes.len() as u64 > most_bytes {
+        let reason = format!("the file is larger than {most_bytes} bytes");
+        return Err(problem(reason, &format!("give a {kind}, which is far smaller")).into());
     }
     match String::from_utf8(bytes) {
         Ok(text) => Ok(file(name, text)),

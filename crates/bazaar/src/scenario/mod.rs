@@ -26,9 +26,11 @@ mod fault;
 mod keys;
 mod layers;
 mod plain;
+mod plan;
 mod ports;
 mod preset;
 mod problem;
+mod saved;
 mod setting;
 mod suggest;
 mod text;
@@ -49,7 +51,9 @@ pub use fault::{Action, Fault};
 pub use keys::{
     Buyer, Group, Houses, Journal, Limits, Overlay, Roles, Run, Scaling, Seller, Trade, Trader,
 };
+pub use plan::{Deed, PlanText, PlannedFault, Whom};
 pub use problem::{Problem, ScenarioError};
+pub use saved::{Compared, LineSums, SavedWorld};
 pub use suggest::suggest;
 pub use tree::Place;
 pub use value::{Between, FirstTrader, Probability, Share, Target};

@@ -6,6 +6,9 @@ use super::setting::{Entry, Written};
 pub(super) fn document(entries: &[Entry]) -> String {
     let mut text = String::new();
     for entry in entries {
+        if matches!(entry.written, Written::Absent) {
+            continue;
+        }
         text.push('\n');
         comment(&mut text, entry.comment);
         match &entry.written {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use machine::NodeId;
 
+use super::plan::Whom;
 use super::problem::Problems;
 use super::setting::{Cursor, Leaf, Setting, Written, Wrong, no_choice};
 use super::text::inline;
@@ -105,7 +106,7 @@ macro_rules! optional {
     )*};
 }
 
-optional!(Share, Target, NodeId, Duration, Probability);
+optional!(Share, Target, NodeId, Duration, Probability, Whom, u32, bool, String);
 
 impl Leaf for NodeId {
     fn form() -> String {

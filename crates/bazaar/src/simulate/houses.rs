@@ -4,28 +4,20 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use sim::houses::{Options, Totals, run, run_seeds};
+use sim::houses::{Options, Totals, run_seeds};
 
-use super::{SimArgs, explain, no_violation, print_traces, progress, threads};
+use super::{SweepArgs, explain, no_violation, progress, threads};
 use crate::exit;
 
 /// Runs the worlds of all seeds.
-pub fn command(args: &SimArgs) -> ExitCode {
-    let options = Options { trace: args.trace, ..Options::default() };
-    if args.trace {
-        let outcomes = args.seeds.clone().map(|seed| run(seed, &options));
-        return print_traces(
-            outcomes.map(|outcome| (outcome.seed, outcome.trace, outcome.violation)),
-        );
-    }
+pub fn command(args: &SweepArgs, options: &Options) -> ExitCode {
     let (threads, began) = (threads(args), Instant::now());
-    let (totals, failure) = run_seeds(args.seeds.clone(), threads, &options, progress(args));
+    let (totals, failure) = run_seeds(args.seeds(), threads, options, progress(args));
     print!("{}", describe(&totals, began.elapsed().as_secs_f64(), threads));
     let Some(outcome) = failure else {
-        return no_violation(&args.seeds, totals.worlds);
+        return no_violation(&args.seeds(), totals.worlds);
     };
-    let again = " --world houses";
-    print!("{}", explain(outcome.seed, &outcome.trace, outcome.violation.as_ref(), again));
+    print!("{}", explain(args, outcome.seed, &outcome.trace, outcome.violation.as_ref()));
     exit::BROKEN.into()
 }
 

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use sim::{Look, sweep};
 use view::{Summary, Verdict};
 
-use super::{SimArgs, no_violation, progress, threads};
+use super::{SweepArgs, no_violation, progress, threads};
 use crate::actor::Bug;
 use crate::exit;
 use crate::run::{Talk, play_simulated};
@@ -39,11 +39,11 @@ impl Drop for Folder {
     }
 }
 
-pub(super) fn command(args: &SimArgs, preset: &str) -> anyhow::Result<ExitCode> {
+pub(super) fn command(args: &SweepArgs, preset: &str) -> anyhow::Result<ExitCode> {
     let scenario = Scenario::resolve(preset, None, &args.sets)?;
     let folder = Folder(std::env::temp_dir().join(format!("bazaar-sim-{}", std::process::id())));
     let (totals, say, began) = (Mutex::new(Totals::default()), progress(args), Instant::now());
-    let failed = sweep(args.seeds.clone(), threads(args), |seed| {
+    let failed = sweep(args.seeds(), threads(args), |seed| {
         let summary = one(&scenario, seed, &folder);
         let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
         totals.runs += 1;
@@ -71,7 +71,7 @@ pub(super) fn command(args: &SimArgs, preset: &str) -> anyhow::Result<ExitCode> 
         "  {seconds:.0} virtual seconds, {sold} sales, {refused} refusals, {elections} elections"
     );
     let Some((seed, found)) = failed.and_then(|seed| totals.found.remove_entry(&seed)) else {
-        return Ok(no_violation(&args.seeds, runs));
+        return Ok(no_violation(&args.seeds(), runs));
     };
     let summary = found.with_context(|| format!("seed {seed}"))?;
     for violation in &summary.violations {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use groupcast::group::{Command, View};
 use machine::{Incarnation, NodeId};
 
-use super::swarm::Fault;
 use super::world::{Action, GroupWorld};
+use crate::fault::{self, Fault, Who};
 
 impl GroupWorld {
     pub(super) fn begin(&mut self, index: usize) {
@@ -42,47 +42,50 @@ impl GroupWorld {
     pub(super) fn in_change(&mut self, index: usize, node: NodeId) {
         let planned = self.swarm.faults[index].fault.clone();
         let fault = match planned {
-            Fault::CutInChange => Fault::OneWay(BTreeSet::from([node])),
-            _ => Fault::Crash(BTreeSet::from([node])),
+            Fault::CutInChange => Fault::OneWay(Who::one(node)),
+            _ => Fault::Crash(Who::one(node)),
         };
         self.strike(index, &fault, planned.kind());
     }
 
     /// Begins a fault; what it was done to, or none if there is nobody to do it to.
     fn inflict(&mut self, fault: &Fault) -> Option<Fault> {
-        let fault = match fault {
-            Fault::Crash(nodes) => Fault::Crash(self.victims(nodes.clone())?),
-            Fault::CrashCoordinator => {
-                Fault::Crash(self.victims(BTreeSet::from([self.coordinator()?]))?)
-            }
-            Fault::Pause(node) => Fault::Pause(self.awake(*node)?),
-            Fault::PauseCoordinator => Fault::Pause(self.awake(self.coordinator()?)?),
-            Fault::Leave(node) => Fault::Leave(self.leaver(*node)?),
-            Fault::LeaveCoordinator => Fault::Leave(self.leaver(self.coordinator()?)?),
-            other => other.clone(),
+        let all: Vec<NodeId> = self.nodes().collect();
+        if fault.named().iter().any(|node| !all.contains(node)) && fault.who().is_none() {
+            return None;
+        }
+        let meant = fault.who().map(|who| who.meant(self.coordinator(), |node| all.contains(&node)));
+        let fault = match (fault, meant) {
+            (Fault::Resign(_) | Fault::SlowDisk | Fault::Join(_), _) => return None,
+            (Fault::Crash(_), Some(nodes)) => Fault::Crash(Who::Nodes(self.victims(nodes)?)),
+            (Fault::Pause(_), Some(nodes)) => Fault::Pause(self.who_may(nodes, Self::awake)?),
+            (Fault::Leave(_), Some(nodes)) => Fault::Leave(self.who_may(nodes, Self::leaver)?),
+            (other, Some(nodes)) => other.clone().to(Who::Nodes(nodes)),
+            (other, None) => other.clone(),
         };
         self.world.note(format_args!("    fault begins: {fault:?}"));
-        match &fault {
-            Fault::Partition(side) => self.cut(side, true, true),
-            Fault::OneWay(side) => self.cut(side, false, true),
-            Fault::Link(one, other) => {
-                self.world.network.cut(*one, *other);
-                self.world.network.cut(*other, *one);
+        if fault::begin(&mut self.world, &all, &fault) {
+            return Some(fault);
+        }
+        for node in fault.named() {
+            match &fault {
+                Fault::Crash(_) => self.crash(node),
+                Fault::Pause(_) => self.world.pause(node),
+                Fault::Flap(_) => fault::flap(&mut self.world, &all, node, &mut self.random),
+                Fault::Leave(_) => self.command(node, Command::Leave),
+                _ => {}
             }
-            Fault::LinkOneWay(from, to) => self.world.network.cut(*from, *to),
-            Fault::Crash(nodes) => {
-                for &node in nodes {
-                    self.crash(node);
-                }
-            }
-            Fault::Pause(node) => self.world.pause(*node),
-            Fault::Slow(node, by) => self.world.network.slow(*node, *by),
-            Fault::Loss(percent) => self.world.network.links.loss = *percent as f64 / 100.0,
-            Fault::Flap(node) => self.flap(*node),
-            Fault::Leave(node) => self.command(*node, Command::Leave),
-            _ => {}
         }
         Some(fault)
+    }
+
+    fn who_may(
+        &self,
+        nodes: BTreeSet<NodeId>,
+        may: impl Fn(&Self, NodeId) -> Option<NodeId>,
+    ) -> Option<Who> {
+        let nodes: BTreeSet<_> = nodes.into_iter().filter_map(|node| may(self, node)).collect();
+        (!nodes.is_empty()).then_some(Who::Nodes(nodes))
     }
 
     pub(super) fn crash(&mut self, node: NodeId) {
@@ -93,24 +96,18 @@ impl GroupWorld {
     pub(super) fn end(&mut self, index: usize) {
         let Some(fault) = self.active.remove(&index) else { return };
         self.world.note(format_args!("    fault ends: {fault:?}"));
-        match fault {
-            Fault::Partition(side) => self.cut(&side, true, false),
-            Fault::OneWay(side) => self.cut(&side, false, false),
-            Fault::Link(one, other) => {
-                self.world.network.mend(one, other);
-                self.world.network.mend(other, one);
+        let all: Vec<NodeId> = self.nodes().collect();
+        fault::end(&mut self.world, &all, &fault, self.swarm.links.loss);
+        for node in fault.named() {
+            match fault {
+                Fault::Crash(_) => self.start(node),
+                Fault::Pause(_) => self.world.resume(node),
+                Fault::Leave(_) => {
+                    let life = self.lives[node.0 as usize];
+                    self.plan(self.world.now(), Action::Join(node, life));
+                }
+                _ => {}
             }
-            Fault::LinkOneWay(from, to) => self.world.network.mend(from, to),
-            Fault::Crash(nodes) => nodes.into_iter().for_each(|node| self.start(node)),
-            Fault::Pause(node) => self.world.resume(node),
-            Fault::Slow(node, _) => self.world.network.slow(node, Duration::ZERO),
-            Fault::Loss(_) => self.world.network.links.loss = self.swarm.links.loss,
-            Fault::Leave(node) => {
-                let life = self.lives[node.0 as usize];
-                self.plan(self.world.now(), Action::Join(node, life));
-            }
-            // Its connections return below.
-            _ => {}
         }
         self.world.reconnect();
     }
@@ -191,29 +188,6 @@ impl GroupWorld {
             may_stay && view.id.number == highest && is_ready(*other)
         };
         views.iter().any(stays).then(|| self.awake(node))?
-    }
-
-    /// Drops each of a node's connections with a chance of a half.
-    fn flap(&mut self, node: NodeId) {
-        for other in self.nodes() {
-            if other != node && self.random.chance(0.5) {
-                self.world.drop_connection(node, other);
-            }
-        }
-    }
-
-    fn cut(&mut self, side: &BTreeSet<NodeId>, both_ways: bool, cut: bool) {
-        for &inside in side {
-            for outside in self.nodes().filter(|node| !side.contains(node)) {
-                let ways = [(inside, outside), (outside, inside)];
-                for (from, to) in ways.into_iter().take(if both_ways { 2 } else { 1 }) {
-                    match cut {
-                        true => self.world.network.cut(from, to),
-                        false => self.world.network.mend(from, to),
-                    }
-                }
-            }
-        }
     }
 
     /// Ends all faults; nothing is lost or doubled from now on.

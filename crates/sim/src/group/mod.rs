@@ -33,13 +33,15 @@ use std::time::Duration;
 use groupcast::group::{Delivery, Order};
 use machine::Instant;
 
+use crate::fault::Plan;
 use crate::invariants::Violation;
 use world::GroupWorld;
 
 pub use message::MessageId;
 pub use seeds::{Totals, run_seeds};
 pub use storm::{Stage, storm};
-pub use swarm::{FAULTS_MIN, Fault, Planned, Swarm};
+pub(crate) use swarm::NODES_MAX;
+pub use swarm::{FAULTS_MIN, Swarm};
 pub use watch::Contents;
 
 /// What is the same for all seeds of a run.
@@ -51,6 +53,8 @@ pub struct Options {
     pub delivery: Option<Delivery>,
     /// Whether a line an event is written down.
     pub trace: bool,
+    /// What goes wrong in all worlds, instead of what each seed draws.
+    pub plan: Option<Plan>,
     /// A bug to be found.
     #[cfg(feature = "planted")]
     pub planted: Option<groupcast::group::Planted>,
@@ -81,10 +85,18 @@ pub struct Outcome {
 
 /// Runs the world that `seed` stands for.
 pub fn run(seed: u64, options: &Options) -> Outcome {
+    run_swarm(swarm_of(seed, options), options)
+}
+
+/// What `seed` stands for, as far as the options leave it.
+pub(crate) fn swarm_of(seed: u64, options: &Options) -> Swarm {
     let mut swarm = Swarm::from_seed(seed);
     swarm.settings.order = options.order.unwrap_or(swarm.settings.order);
     swarm.settings.delivery = options.delivery.unwrap_or(swarm.settings.delivery);
-    run_swarm(swarm, options)
+    if let Some(plan) = &options.plan {
+        swarm.follow(plan);
+    }
+    swarm
 }
 
 /// Runs a world with a plan of its own.

@@ -1,7 +1,6 @@
 //! What a seed stands for in worlds of members: the group's settings, how links behave, how much is
 //! sent, and which faults come when. Each seed draws its own mix of kinds of fault (swarm testing).
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use groupcast::detector;
@@ -9,74 +8,10 @@ use groupcast::group::{Delivery, Limits, Order, Settings};
 use machine::{Incarnation, Instant, NodeId, Random};
 
 use crate::engine::Links;
-
-/// The kinds of fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// No message passes between these nodes and the others.
-    Partition(BTreeSet<NodeId>),
-    /// What these nodes send does not reach the others.
-    OneWay(BTreeSet<NodeId>),
-    /// No message passes between these two nodes, while others see both.
-    Link(NodeId, NodeId),
-    /// What the first node sends does not reach the second.
-    LinkOneWay(NodeId, NodeId),
-    /// These nodes end without warning at the same time, and come back after.
-    Crash(BTreeSet<NodeId>),
-    /// The coordinator of that moment ends without warning, and comes back after.
-    CrashCoordinator,
-    /// The node stops in its tracks, and goes on after.
-    Pause(NodeId),
-    /// The coordinator of that moment stops in its tracks, and goes on after.
-    PauseCoordinator,
-    /// All that the node sends and receives takes longer.
-    Slow(NodeId, Duration),
-    /// This many percent of all messages are lost.
-    Loss(u64),
-    /// Connections of the node drop, though both ends are up; they return after.
-    Flap(NodeId),
-    /// The node leaves the group, and joins it again after.
-    Leave(NodeId),
-    /// The coordinator of that moment leaves, and joins again after.
-    LeaveCoordinator,
-    /// Whoever leads the next change of views is not heard any more while it goes on.
-    CutInChange,
-    /// Whoever leads the next change of views ends without warning while it goes on.
-    CrashInChange,
-}
+use crate::fault::{Fault, Plan, Planned, Who};
 
 /// How many kinds of fault a seed can draw.
 const DRAWS: u64 = 14;
-
-impl Fault {
-    /// The kind, in a word.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Partition(_) => "partition",
-            Self::OneWay(_) => "one-way partition",
-            Self::Link(..) => "broken link",
-            Self::LinkOneWay(..) => "link broken one way",
-            Self::Crash(_) | Self::CrashCoordinator => "crash and restart",
-            Self::Pause(_) | Self::PauseCoordinator => "pause",
-            Self::Slow(..) => "slow node",
-            Self::Loss(_) => "loss burst",
-            Self::Flap(_) => "flapping links",
-            Self::Leave(_) | Self::LeaveCoordinator => "leave and join",
-            Self::CutInChange | Self::CrashInChange => "fault in a change",
-        }
-    }
-}
-
-/// A fault, when it comes and how long it lasts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Planned {
-    /// When it comes.
-    pub at: Instant,
-    /// How long it lasts.
-    pub lasts: Duration,
-    /// What it is.
-    pub fault: Fault,
-}
 
 /// What a seed stands for.
 #[derive(Debug, Clone)]
@@ -107,12 +42,16 @@ pub struct Swarm {
     pub is_reckless: bool,
     /// Whether each message is encoded and decoded on its way.
     pub codec: bool,
+    /// Whether the safety phase ends though little was sent.
+    pub ends_early: bool,
 }
 
 /// The fewest faults of a world.
 pub const FAULTS_MIN: u64 = 4;
 /// The most faults of a world.
 const FAULTS_MAX: u64 = 16;
+/// The most nodes of a world.
+pub(crate) const NODES_MAX: u32 = 7;
 /// No fault comes before there is a group.
 const CALM_AT_FIRST: Duration = Duration::from_secs(1);
 
@@ -122,7 +61,7 @@ impl Swarm {
         let mut random = Random::fork(seed, 0);
         let random = &mut random;
         let safety_phase = Duration::from_secs(60);
-        let nodes = random.between(2, 7).max(random.between(2, 5)) as u32;
+        let nodes = random.between(2, NODES_MAX.into()).max(random.between(2, 5)) as u32;
         let lossy = random.chance(0.5);
         let links = Links {
             delay_min: Duration::from_micros(random.between(20, 500)),
@@ -147,8 +86,18 @@ impl Swarm {
             state_padding_bytes: if random.chance(0.03) { 600 << 10 } else { 0 },
             is_reckless: random.chance(0.04),
             codec: random.chance(0.1),
+            ends_early: false,
             settings,
         }
+    }
+
+    /// The same world with another plan.
+    pub fn follow(&mut self, plan: &Plan) {
+        self.faults.clone_from(&plan.faults);
+        self.safety_phase = plan.faults_end.unwrap_or(self.safety_phase);
+        self.links = plan.links(self.links);
+        self.nodes = plan.nodes.unwrap_or(self.nodes);
+        self.ends_early = plan.faults_end.is_some();
     }
 
     /// What a life of a node is told.
@@ -235,28 +184,31 @@ fn draw(kind: u64, nodes: u32, random: &mut Random) -> Fault {
         1 => Fault::OneWay(side(nodes, u64::from(nodes) - 1, random)),
         2 => Fault::Link(node, other),
         3 => Fault::LinkOneWay(node, other),
-        4 => Fault::Crash(BTreeSet::from([node])),
-        5 => Fault::CrashCoordinator,
+        4 => Fault::Crash(Who::one(node)),
+        5 => Fault::Crash(Who::Leader),
         6 => Fault::Crash(side(nodes, (u64::from(nodes) / 2).max(1), random)),
-        7 => Fault::Pause(node),
-        8 => Fault::PauseCoordinator,
-        9 => Fault::Slow(node, millis(random, 5, 400)),
-        10 => Fault::Loss(random.between(10, 60)),
-        11 => Fault::Flap(node),
-        12 => Fault::Leave(node),
-        _ => Fault::LeaveCoordinator,
+        7 => Fault::Pause(Who::one(node)),
+        8 => Fault::Pause(Who::Leader),
+        9 => Fault::Slow(Who::one(node), millis(random, 5, 400)),
+        10 => Fault::Loss(random.between(10, 60) as f64 / 100.0),
+        11 => Fault::Flap(Who::one(node)),
+        12 => Fault::Leave(Who::one(node)),
+        _ => Fault::Leave(Who::Leader),
     }
 }
 
 /// Some of the nodes, from one to `most`.
-fn side(nodes: u32, most: u64, random: &mut Random) -> BTreeSet<NodeId> {
+fn side(nodes: u32, most: u64, random: &mut Random) -> Who {
     let mut left: Vec<NodeId> = (0..nodes).map(NodeId).collect();
     let size = random.between(1, most);
-    (0..size).map(|_| left.swap_remove(random.below(left.len() as u64) as usize)).collect()
+    let mut one = |_| left.swap_remove(random.below(left.len() as u64) as usize);
+    Who::Nodes((0..size).map(&mut one).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]

@@ -8,9 +8,10 @@ use machine::{Incarnation, Instant, Machine, NodeId, Random};
 
 use super::Options;
 use super::message::MESSAGE_BYTES_MIN;
-use super::swarm::{Fault, Swarm};
+use super::swarm::Swarm;
 use super::watch::Watch;
 use crate::engine::{Network, World};
+use crate::fault::Fault;
 
 /// As many messages are sent in every world.
 const SENT_MIN: u64 = 500;
@@ -130,7 +131,8 @@ impl GroupWorld {
         while self.watch.violation.is_none() {
             self.run_until(end);
             // Faults may have left little time: a world is to be worth its name.
-            if self.watch.contents.sent >= SENT_MIN || end >= LATEST_END {
+            let is_worth_it = self.watch.contents.sent >= SENT_MIN || self.swarm.ends_early;
+            if is_worth_it || end >= LATEST_END {
                 return;
             }
             end = end + Duration::from_secs(5);
@@ -244,6 +246,7 @@ impl GroupWorld {
     }
 
     pub(super) fn is_leaving(&self, node: NodeId) -> bool {
-        self.active.values().any(|fault| matches!(fault, Fault::Leave(other) if *other == node))
+        let mut leaving = self.active.values().filter(|fault| matches!(fault, Fault::Leave(_)));
+        leaving.any(|fault| fault.named().contains(&node))
     }
 }

@@ -1,53 +1,68 @@
 //! Faults come and go, and none takes the last two that know of a sale.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use houses::{Cache, Command, Durability, Node, Trader, trader};
 use machine::NodeId;
 
-use super::swarm::Fault;
-use super::world::HousesWorld;
+use super::world::{HousesWorld, WAREHOUSE};
+use crate::fault::{self, Fault, Who};
 
 impl HousesWorld {
     pub(super) fn begin(&mut self, index: usize) {
         let fault = self.swarm.faults[index].fault.clone();
-        if !self.inflict(&fault) {
-            return;
-        }
+        let Some(fault) = self.inflict(&fault) else { return };
         *self.faults.entry(fault.kind()).or_default() += 1;
         self.active.insert(index, fault);
         let end = self.world.now() + self.swarm.faults[index].lasts;
         self.plan(end, index, false);
     }
 
-    /// Begins a fault; false if there is nobody to do it to.
-    fn inflict(&mut self, fault: &Fault) -> bool {
+    /// Begins a fault; what it was done to, or none if there is nobody to do it to.
+    fn inflict(&mut self, fault: &Fault) -> Option<Fault> {
+        let all: Vec<NodeId> = self.nodes().collect();
+        if fault.named().iter().any(|node| !all.contains(node)) && fault.who().is_none() {
+            return None;
+        }
+        let meant = fault.who().map(|who| who.meant(Some(WAREHOUSE), |node| all.contains(&node)));
+        let fault = match meant {
+            Some(nodes) => fault.clone().to(Who::Nodes(nodes)),
+            None => fault.clone(),
+        };
         self.world.note(format_args!("    fault begins: {fault:?}"));
+        if fault::begin(&mut self.world, &all, &fault) {
+            return Some(fault);
+        }
+        match &fault {
+            Fault::Crash(_) | Fault::Pause(_) | Fault::Leave(_) | Fault::Flap(_) => {
+                let mut struck = fault.named();
+                struck.retain(|node| self.strike(*node, &fault));
+                (!struck.is_empty()).then(|| fault.to(Who::Nodes(struck)))
+            }
+            Fault::SlowDisk => {
+                self.world.slow_disk(Some(WAREHOUSE), Duration::from_secs(1));
+                Some(fault)
+            }
+            _ => None,
+        }
+    }
+
+    /// Does it to one node; false if that cannot be.
+    fn strike(&mut self, node: NodeId, fault: &Fault) -> bool {
         match fault {
-            Fault::Partition(side) => self.cut(side, true, true),
-            Fault::OneWay(side) => self.cut(side, false, true),
-            Fault::Crash(node) => {
-                if !self.is_awake(*node) || !self.survives(*node) {
-                    return false;
-                }
-                self.watch.crashed(*node);
-                self.world.crash(*node);
+            Fault::Crash(_) if self.is_awake(node) && self.survives(node) => {
+                self.watch.crashed(node);
+                self.world.crash(node);
             }
-            Fault::Pause(node) => {
-                if !self.is_awake(*node) {
-                    return false;
-                }
-                self.world.pause(*node);
+            Fault::Pause(_) if self.is_awake(node) => self.world.pause(node),
+            Fault::Leave(_) if (1..=self.swarm.traders).contains(&node.0) => {
+                self.world.command(node, Command::Trader(trader::Command::Retire));
             }
-            Fault::Slow(node, by) => self.world.network.slow(*node, *by),
-            Fault::Loss(percent) => self.world.network.links.loss = *percent as f64 / 100.0,
-            Fault::Flap(node) => self.flap(*node),
-            Fault::SlowDisk => self.world.slow_disk(Some(NodeId(0)), Duration::from_secs(1)),
-            Fault::Retire(node) => {
-                let retire = Command::Trader(trader::Command::Retire);
-                self.world.command(*node, retire);
+            Fault::Flap(_) => {
+                let all: Vec<NodeId> = self.nodes().collect();
+                fault::flap(&mut self.world, &all, node, &mut self.random);
             }
+            _ => return false,
         }
         true
     }
@@ -55,27 +70,31 @@ impl HousesWorld {
     pub(super) fn end(&mut self, index: usize) {
         let Some(fault) = self.active.remove(&index) else { return };
         self.world.note(format_args!("    fault ends: {fault:?}"));
-        match fault {
-            Fault::Partition(side) => self.cut(&side, true, false),
-            Fault::OneWay(side) => self.cut(&side, false, false),
-            Fault::Crash(node) => self.start(node),
-            Fault::Pause(node) => self.world.resume(node),
-            Fault::Slow(node, _) => self.world.network.slow(node, Duration::ZERO),
-            Fault::Loss(_) => self.world.network.links.loss = self.swarm.links.loss,
-            Fault::SlowDisk => self.world.slow_disk(None, Duration::ZERO),
-            Fault::Retire(node) => {
-                // It begins anew, if it has ended in good order.
-                let has_ended = self.trader(node).is_some_and(|trader| trader.term().is_none());
-                if has_ended && self.is_awake(node) && self.survives(node) {
-                    self.world.crash(node);
-                    self.start(node);
-                } else {
-                    self.retired.insert(node);
-                }
+        let all: Vec<NodeId> = self.nodes().collect();
+        fault::end(&mut self.world, &all, &fault, self.swarm.links.loss);
+        for node in fault.named() {
+            match fault {
+                Fault::Crash(_) => self.start(node),
+                Fault::Pause(_) => self.world.resume(node),
+                Fault::Leave(_) => self.come_back(node),
+                _ => {}
             }
-            Fault::Flap(_) => {}
+        }
+        if fault == Fault::SlowDisk {
+            self.world.slow_disk(None, Duration::ZERO);
         }
         self.world.reconnect();
+    }
+
+    /// A trader that was to end in good order begins anew, now or when it has.
+    fn come_back(&mut self, node: NodeId) {
+        let has_ended = self.trader(node).is_some_and(|trader| trader.term().is_none());
+        if has_ended && self.is_awake(node) && self.survives(node) {
+            self.world.crash(node);
+            self.start(node);
+        } else {
+            self.retired.insert(node);
+        }
     }
 
     fn is_awake(&self, node: NodeId) -> bool {
@@ -108,28 +127,6 @@ impl HousesWorld {
     fn buddy_forgot(&self, trader: &Trader) -> bool {
         let (Some(term), Some(buddy)) = (trader.term(), trader.buddy()) else { return false };
         self.trader(buddy).is_none_or(|buddy| !buddy.holds(term))
-    }
-
-    fn flap(&mut self, node: NodeId) {
-        for other in self.nodes() {
-            if other != node && self.random.chance(0.5) {
-                self.world.drop_connection(node, other);
-            }
-        }
-    }
-
-    fn cut(&mut self, side: &BTreeSet<NodeId>, both_ways: bool, cut: bool) {
-        for &inside in side {
-            for outside in self.nodes().filter(|node| !side.contains(node)) {
-                let ways = [(inside, outside), (outside, inside)];
-                for (from, to) in ways.into_iter().take(if both_ways { 2 } else { 1 }) {
-                    match cut {
-                        true => self.world.network.cut(from, to),
-                        false => self.world.network.mend(from, to),
-                    }
-                }
-            }
-        }
     }
 
     /// Ends all faults; nothing is lost or doubled from now on.

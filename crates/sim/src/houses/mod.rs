@@ -28,10 +28,12 @@ use std::time::Duration;
 use houses::{Cache, Durability};
 use machine::Instant;
 
+use crate::fault::Plan;
 use crate::invariants::Violation;
 use crate::sweep::{Tally, least, tally};
 pub use measure::{Figures, Shape, measure};
-pub use swarm::{FAULTS_MIN, Fault, Planned, Swarm};
+pub(crate) use swarm::NODES_MAX;
+pub use swarm::{FAULTS_MIN, Swarm};
 pub use watch::Contents;
 use world::HousesWorld;
 
@@ -44,6 +46,8 @@ pub struct Options {
     pub durability: Option<Durability>,
     /// Whether a line an event is written down.
     pub trace: bool,
+    /// What goes wrong in all worlds, instead of what each seed draws.
+    pub plan: Option<Plan>,
     /// A bug to be found.
     #[cfg(feature = "planted")]
     pub planted: Option<houses::Planted>,
@@ -72,10 +76,18 @@ pub struct Outcome {
 
 /// Runs the world that `seed` stands for.
 pub fn run(seed: u64, options: &Options) -> Outcome {
+    run_swarm(swarm_of(seed, options), options)
+}
+
+/// What `seed` stands for, as far as the options leave it.
+pub(crate) fn swarm_of(seed: u64, options: &Options) -> Swarm {
     let mut swarm = Swarm::from_seed(seed);
     swarm.cache = options.cache.unwrap_or(swarm.cache);
     swarm.durability = options.durability.unwrap_or(swarm.durability);
-    run_swarm(swarm, options)
+    if let Some(plan) = &options.plan {
+        swarm.follow(plan);
+    }
+    swarm
 }
 
 /// Runs a world with a plan of its own.

@@ -1,67 +1,16 @@
 //! What a seed stands for in worlds of trading houses. Each seed draws its own mix of kinds of fault
 //! (swarm testing).
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use houses::{Cache, Durability, Refuse, Times, TraderChoice};
 use machine::{Instant, NodeId, Random};
 
 use crate::engine::Links;
-
-/// The kinds of fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// No message passes between these nodes and the others.
-    Partition(BTreeSet<NodeId>),
-    /// What these nodes send does not reach the others.
-    OneWay(BTreeSet<NodeId>),
-    /// The node ends without warning, and comes back after.
-    Crash(NodeId),
-    /// The node stops in its tracks, and goes on after.
-    Pause(NodeId),
-    /// All that the node sends and receives takes longer.
-    Slow(NodeId, Duration),
-    /// This many percent of all messages are lost.
-    Loss(u64),
-    /// Connections of the node drop, though both ends are up; they return after.
-    Flap(NodeId),
-    /// Writes of the warehouse take up to a second.
-    SlowDisk,
-    /// A trader gives back what it has and ends, and comes back after.
-    Retire(NodeId),
-}
+use crate::fault::{Fault, Plan, Planned, Who};
 
 /// How many kinds of fault a seed can draw.
 const DRAWS: u64 = 11;
-
-impl Fault {
-    /// The kind, in a word.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Partition(_) => "partition",
-            Self::OneWay(_) => "one-way partition",
-            Self::Crash(_) => "crash and restart",
-            Self::Pause(_) => "pause",
-            Self::Slow(..) => "slow node",
-            Self::Loss(_) => "loss burst",
-            Self::Flap(_) => "flapping links",
-            Self::SlowDisk => "slow disk",
-            Self::Retire(_) => "retirement",
-        }
-    }
-}
-
-/// A fault, when it comes and how long it lasts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Planned {
-    /// When it comes.
-    pub at: Instant,
-    /// How long it lasts.
-    pub lasts: Duration,
-    /// What it is.
-    pub fault: Fault,
-}
 
 /// What a seed stands for.
 #[derive(Debug, Clone)]
@@ -94,8 +43,14 @@ pub struct Swarm {
     pub snapshot_every: u64,
     /// Whether each message is encoded and decoded on its way.
     pub codec: bool,
+    /// Whether the safety phase ends though little was bought.
+    pub ends_early: bool,
 }
 
+/// The most nodes of a world: the warehouse, the traders and the customers.
+pub(crate) const NODES_MAX: u32 = 1 + TRADERS_MAX + CUSTOMERS_MAX;
+const TRADERS_MAX: u32 = 4;
+const CUSTOMERS_MAX: u32 = 8;
 /// The fewest faults of a world; some of them find nobody to come to.
 pub const FAULTS_MIN: u64 = 6;
 /// The most.
@@ -108,7 +63,8 @@ impl Swarm {
         let random = &mut random;
         let millis = Duration::from_millis;
         let safety_phase = Duration::from_secs(60);
-        let (traders, customers) = (random.between(1, 4) as u32, random.between(3, 8) as u32);
+        let traders = random.between(1, TRADERS_MAX.into()) as u32;
+        let customers = random.between(3, CUSTOMERS_MAX.into()) as u32;
         let links = Links {
             delay_min: Duration::from_micros(random.between(20, 500)),
             delay_spread: Duration::from_micros(random.between(100, 20_000)),
@@ -159,7 +115,18 @@ impl Swarm {
             stock_max: *random.pick(&[3, 20, 100, 2_000]).unwrap_or(&20),
             snapshot_every: random.between(5, 300),
             codec: random.chance(0.2),
+            ends_early: false,
         }
+    }
+
+    /// The same world with another plan. The warehouse, the traders and one customer stay.
+    pub fn follow(&mut self, plan: &Plan) {
+        self.faults.clone_from(&plan.faults);
+        self.safety_phase = plan.faults_end.unwrap_or(self.safety_phase);
+        self.links = plan.links(self.links);
+        let customers = plan.nodes.map(|nodes| nodes.saturating_sub(1 + self.traders).max(1));
+        self.customers = customers.unwrap_or(self.customers);
+        self.ends_early = plan.faults_end.is_some();
     }
 }
 
@@ -170,11 +137,11 @@ fn faults(traders: u32, customers: u32, within: Duration, random: &mut Random) -
     // Every other fault is one of the warehouse's or the traders'.
     let victim = |random: &mut Random| {
         let among = if random.chance(0.7) { 1 + traders } else { nodes };
-        NodeId(random.below(among.into()) as u32)
+        Who::one(NodeId(random.below(among.into()) as u32))
     };
-    let side = |random: &mut Random| -> BTreeSet<NodeId> {
+    let side = |random: &mut Random| {
         let some = (0..nodes).filter(|_| random.chance(0.4));
-        some.map(NodeId).collect()
+        Who::Nodes(some.map(NodeId).collect())
     };
     let mut faults: Vec<Planned> = (0..count)
         .map(|_| {
@@ -186,10 +153,10 @@ fn faults(traders: u32, customers: u32, within: Duration, random: &mut Random) -
                 2 | 3 => Fault::Crash(victim(random)),
                 4 | 5 => Fault::Pause(victim(random)),
                 6 => Fault::Slow(victim(random), Duration::from_millis(random.between(10, 800))),
-                7 => Fault::Loss(random.between(10, 60)),
+                7 => Fault::Loss(random.between(10, 60) as f64 / 100.0),
                 8 => Fault::Flap(victim(random)),
                 9 => Fault::SlowDisk,
-                _ => Fault::Retire(NodeId(random.between(1, traders.into()) as u32)),
+                _ => Fault::Leave(Who::one(NodeId(random.between(1, traders.into()) as u32))),
             };
             let at = Instant::ZERO
                 + Duration::from_millis(random.between(200, within.as_millis() as u64));

@@ -12,13 +12,14 @@ use market::{Good, Kernel, Rules, SellerChoice};
 use peer::{BuyerSettings, Range, Role, SellerSettings};
 
 use super::Options;
-use super::swarm::{Fault, Swarm};
+use super::swarm::Swarm;
 use super::watch::Watch;
 use crate::engine::{Network, World};
+use crate::fault::Fault;
 
 /// A commission that needs rounding on most sales.
 const RULES: Rules = Rules { commission_basis_points: 1_250, choice: SellerChoice::Oldest };
-const WAREHOUSE: NodeId = NodeId(0);
+pub(super) const WAREHOUSE: NodeId = NodeId(0);
 /// As many buys are answered in every world.
 const BUYS_MIN: u64 = 500;
 /// Unless it has not come to them by now.
@@ -159,14 +160,14 @@ impl HousesWorld {
         let mut end = Instant::ZERO + self.swarm.safety_phase;
         self.run_until(end, |_| false);
         // Faults may have left little time to trade: a world is to be worth its name.
-        while self.watch.contents.buys() < BUYS_MIN && end < LATEST_END && !self.is_broken() {
+        while self.watch.contents.buys() < BUYS_MIN && end < LATEST_END && !self.ends_early() {
             end = end + Duration::from_secs(5);
             self.run_until(end, |_| false);
         }
     }
 
-    fn is_broken(&self) -> bool {
-        self.watch.violation.is_some()
+    fn ends_early(&self) -> bool {
+        self.swarm.ends_early || self.watch.violation.is_some()
     }
 
     /// Lets things happen until the end, a violation, or what is waited for.

@@ -1,0 +1,143 @@
+//! One world of any kind: what its seed draws, and what comes of it under a plan.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use machine::NodeId;
+
+use crate::fault::{Fault, Plan};
+use crate::invariants::Violation;
+use crate::run::{self, Options};
+use crate::swarm::JOINERS;
+use crate::{group, houses};
+
+/// A kind of world, with what is the same for all its seeds.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// Peers that trade.
+    Market(Options),
+    /// Members of a group.
+    Group(group::Options),
+    /// Trading houses.
+    Houses(houses::Options),
+}
+
+/// What came of a world, of whatever kind.
+#[derive(Debug, Clone)]
+pub struct Played {
+    /// The first invariant that did not hold.
+    pub violation: Option<Violation>,
+    /// Virtual time from beginning to end.
+    pub virtual_time: Duration,
+    /// Faults that came, by kind.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// The lines, if they were asked for.
+    pub trace: String,
+}
+
+impl Kind {
+    /// The same kind, with this plan for all its worlds, if there is one.
+    pub fn with(mut self, plan: Option<Plan>) -> Self {
+        if plan.is_some() {
+            match &mut self {
+                Self::Market(options) => options.plan = plan,
+                Self::Group(options) => options.plan = plan,
+                Self::Houses(options) => options.plan = plan,
+            }
+        }
+        self
+    }
+
+    /// What goes wrong in the world of this seed.
+    pub fn plan(&self, seed: u64) -> Plan {
+        match self {
+            Self::Market(options) => options.plan.clone(),
+            Self::Group(options) => options.plan.clone(),
+            Self::Houses(options) => options.plan.clone(),
+        }
+        .unwrap_or_else(|| self.drawn(seed))
+    }
+
+    fn drawn(&self, seed: u64) -> Plan {
+        let faults = match self {
+            Self::Market(options) => run::swarm_of(seed, options).faults,
+            Self::Group(options) => group::swarm_of(seed, options).faults,
+            Self::Houses(options) => houses::swarm_of(seed, options).faults,
+        };
+        Plan { faults, ..Plan::default() }
+    }
+
+    /// How many nodes the world of this seed has, as a plan counts them: peers, members, or the
+    /// warehouse, its traders and their customers.
+    pub fn nodes(&self, seed: u64) -> u32 {
+        match self {
+            Self::Market(options) => run::swarm_of(seed, options).peers,
+            Self::Group(options) => group::swarm_of(seed, options).nodes,
+            Self::Houses(options) => {
+                let swarm = houses::swarm_of(seed, options);
+                1 + swarm.traders + swarm.customers
+            }
+        }
+    }
+
+    /// The fewest nodes that such a world can have.
+    pub fn nodes_min(&self, seed: u64) -> u32 {
+        match self {
+            Self::Market(_) => 3,
+            Self::Group(_) => 2,
+            // The warehouse, the traders, and three customers, so that some buy and some sell.
+            Self::Houses(options) => 4 + houses::swarm_of(seed, options).traders,
+        }
+    }
+
+    /// The most nodes that a world of any seed has.
+    pub fn nodes_max(&self) -> u32 {
+        match self {
+            Self::Market(options) => options.peers,
+            Self::Group(_) => group::NODES_MAX,
+            Self::Houses(_) => houses::NODES_MAX,
+        }
+    }
+
+    /// Whether a fault can come in such a world, if it has the nodes.
+    pub fn knows(&self, fault: &Fault) -> bool {
+        match (self, fault) {
+            (Self::Market(_), Fault::CutInChange | Fault::CrashInChange) => false,
+            (Self::Group(_), Fault::Resign(_) | Fault::Join(_) | Fault::SlowDisk) => false,
+            (Self::Houses(_), Fault::Resign(_) | Fault::Join(_)) => false,
+            (Self::Houses(_), Fault::CutInChange | Fault::CrashInChange) => false,
+            _ => true,
+        }
+    }
+
+    /// Whether a world of so many nodes has this one, or in a market may have it yet.
+    pub fn has(&self, nodes: u32, node: NodeId) -> bool {
+        match self {
+            Self::Market(_) => (1..=nodes + JOINERS).contains(&node.0),
+            Self::Group(_) | Self::Houses(_) => node.0 < nodes,
+        }
+    }
+
+    /// Plays the world of a seed, under this plan or its own.
+    pub fn play(&self, seed: u64, plan: Option<&Plan>, traced: bool) -> Played {
+        macro_rules! played {
+            ($options:expr, $run:path) => {{
+                let mut options = $options.clone();
+                options.trace = traced;
+                options.plan = plan.cloned().or(options.plan);
+                let outcome = $run(seed, &options);
+                Played {
+                    violation: outcome.violation,
+                    virtual_time: outcome.virtual_time,
+                    faults: outcome.faults,
+                    trace: outcome.trace,
+                }
+            }};
+        }
+        match self {
+            Self::Market(options) => played!(options, run::run),
+            Self::Group(options) => played!(options, group::run),
+            Self::Houses(options) => played!(options, houses::run),
+        }
+    }
+}
