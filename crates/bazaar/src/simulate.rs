@@ -4,6 +4,7 @@
 //! knows yet whether the others hold.
 
 mod args;
+mod coverage;
 mod houses;
 mod replay;
 mod scenarios;
@@ -52,12 +53,14 @@ fn sweep(args: &SweepArgs) -> anyhow::Result<ExitCode> {
     let kind = kind.with(plan);
     if args.trace {
         let worlds = args.seeds().map(|seed| (seed, kind.play(seed, None, true)));
-        return Ok(print_traces(worlds.map(|(seed, played)| (seed, played.trace, played.violation))));
+        return Ok(print_traces(
+            worlds.map(|(seed, played)| (seed, played.trace, played.violation)),
+        ));
     }
     Ok(match &kind {
-        Kind::Market(options) => markets(args, options),
-        Kind::Group(options) => groups(args, options),
-        Kind::Houses(options) => houses::command(args, options),
+        Kind::Market(options) => markets(args, &kind, options),
+        Kind::Group(options) => groups(args, &kind, options),
+        Kind::Houses(options) => houses::command(args, &kind, options),
     })
 }
 
@@ -100,11 +103,11 @@ fn no_violation(seeds: &Range<u64>, worlds: u64) -> ExitCode {
     exit::UNKNOWN.into()
 }
 
-fn groups(args: &SweepArgs, options: &sim::group::Options) -> ExitCode {
+fn groups(args: &SweepArgs, kind: &Kind, options: &sim::group::Options) -> ExitCode {
     let (threads, began) = (threads(args), Instant::now());
-    let (totals, failure) =
-        sim::group::run_seeds(args.seeds(), threads, options, progress(args));
+    let (totals, failure) = sim::group::run_seeds(args.seeds(), threads, options, progress(args));
     print!("{}", describe_groups(&totals, began.elapsed().as_secs_f64(), threads));
+    print!("{}", coverage::describe(kind, &totals.coverage));
     let Some(outcome) = failure else {
         return no_violation(&args.seeds(), totals.worlds);
     };
@@ -112,10 +115,11 @@ fn groups(args: &SweepArgs, options: &sim::group::Options) -> ExitCode {
     exit::BROKEN.into()
 }
 
-fn markets(args: &SweepArgs, options: &Options) -> ExitCode {
+fn markets(args: &SweepArgs, kind: &Kind, options: &Options) -> ExitCode {
     let (threads, began) = (threads(args), Instant::now());
     let (totals, failure) = run_seeds(args.seeds(), threads, options, progress(args));
     print!("{}", describe(&totals, began.elapsed().as_secs_f64(), threads));
+    print!("{}", coverage::describe(kind, &totals.coverage));
     let Some(Failure { outcome }) = failure else {
         return no_violation(&args.seeds(), totals.worlds);
     };
@@ -211,12 +215,7 @@ fn describe_groups(totals: &sim::group::Totals, seconds: f64, threads: usize) ->
 }
 
 /// The end of a broken world's trace, what was broken, and how to have it again.
-fn explain(
-    args: &SweepArgs,
-    seed: u64,
-    trace: &str,
-    violation: Option<&Violation>,
-) -> String {
+fn explain(args: &SweepArgs, seed: u64, trace: &str, violation: Option<&Violation>) -> String {
     let mut text = last_lines(trace);
     if let Some(violation) = violation {
         text.push_str(&format!("\n{}", told(seed, violation)));

@@ -52,7 +52,7 @@ impl fmt::Debug for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Leader => f.write_str("leader"),
-            Self::Nodes(nodes) => nodes.fmt(f),
+            Self::Nodes(nodes) => f.debug_set().entries(nodes.iter().map(|node| node.0)).finish(),
         }
     }
 }

@@ -13,6 +13,7 @@
 //! assert!(outcome.contents.sold > 500);
 //! ```
 
+pub mod coverage;
 pub mod elections;
 pub mod engine;
 pub mod fault;

@@ -281,9 +281,7 @@ impl MarketWorld {
                 Some(fault.clone().to(struck))
             }
             _ => Some(match fault.who() {
-                Some(who) => {
-                    fault.clone().to(Who::Nodes(who.meant(self.trader(), is_there)))
-                }
+                Some(who) => fault.clone().to(Who::Nodes(who.meant(self.trader(), is_there))),
                 None => fault.clone(),
             }),
         }
@@ -327,7 +325,8 @@ impl MarketWorld {
 
     /// The node meant, or any other one if that is down or paused already.
     fn victim(&mut self, wanted: Option<NodeId>) -> Option<NodeId> {
-        let taken = |fault: &Fault| matches!(fault, Fault::Crash(_) | Fault::Pause(_) | Fault::Leave(_));
+        let taken =
+            |fault: &Fault| matches!(fault, Fault::Crash(_) | Fault::Pause(_) | Fault::Leave(_));
         let taken: BTreeSet<NodeId> =
             self.active.values().filter(|fault| taken(fault)).flat_map(Fault::named).collect();
         let free: Vec<NodeId> =

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use machine::NodeId;
+use machine::{Mark, Marks, NodeId};
 
 use crate::fault::{Fault, Plan};
 use crate::invariants::Violation;
@@ -31,6 +31,8 @@ pub struct Played {
     pub virtual_time: Duration,
     /// Faults that came, by kind.
     pub faults: BTreeMap<&'static str, u64>,
+    /// How often each rare path was taken.
+    pub marks: Marks,
     /// The lines, if they were asked for.
     pub trace: String,
 }
@@ -101,12 +103,12 @@ impl Kind {
 
     /// Whether a fault can come in such a world, if it has the nodes.
     pub fn knows(&self, fault: &Fault) -> bool {
-        match (self, fault) {
-            (Self::Market(_), Fault::CutInChange | Fault::CrashInChange) => false,
-            (Self::Group(_), Fault::Resign(_) | Fault::Join(_) | Fault::SlowDisk) => false,
-            (Self::Houses(_), Fault::Resign(_) | Fault::Join(_)) => false,
-            (Self::Houses(_), Fault::CutInChange | Fault::CrashInChange) => false,
-            _ => true,
+        let is_of_changes = matches!(fault, Fault::CutInChange | Fault::CrashInChange);
+        let is_of_markets = matches!(fault, Fault::Resign(_) | Fault::Join(_));
+        match self {
+            Self::Market(_) => !is_of_changes,
+            Self::Group(_) => !is_of_markets && *fault != Fault::SlowDisk,
+            Self::Houses(_) => !is_of_markets && !is_of_changes,
         }
     }
 
@@ -115,6 +117,29 @@ impl Kind {
         match self {
             Self::Market(_) => (1..=nodes + JOINERS).contains(&node.0),
             Self::Group(_) | Self::Houses(_) => node.0 < nodes,
+        }
+    }
+
+    /// The rare paths that are marked in such worlds.
+    pub fn marks(&self) -> Vec<Mark> {
+        use crate::coverage::marks as told;
+        use crate::engine::marks as engine;
+        let elections = [groupcast::fence::marks::ALL, groupcast::leadership::marks::ALL];
+        let houses = [engine::KILLED_WHILE_PAUSED, engine::OWN_JOURNAL_TORN];
+        match self {
+            Self::Market(_) => [
+                told::ALL,
+                engine::ALL,
+                elections[0],
+                elections[1],
+                groupcast::log::marks::ALL,
+                peer::books::marks::ALL,
+            ]
+            .concat(),
+            Self::Group(_) => {
+                [&[engine::KILLED_WHILE_PAUSED], groupcast::group::marks::ALL].concat()
+            }
+            Self::Houses(_) => [&houses, ::houses::marks::ALL].concat(),
         }
     }
 
@@ -130,6 +155,7 @@ impl Kind {
                     violation: outcome.violation,
                     virtual_time: outcome.virtual_time,
                     faults: outcome.faults,
+                    marks: outcome.marks,
                     trace: outcome.trace,
                 }
             }};

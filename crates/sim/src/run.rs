@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use machine::Instant;
+use machine::{Instant, Marks};
 
 use crate::fault::Plan;
 use crate::invariants::{Contents, Violation};
@@ -66,6 +66,8 @@ pub struct Outcome {
     pub messages: [u64; 3],
     /// The first invariant that did not hold.
     pub violation: Option<Violation>,
+    /// How often each rare path was taken.
+    pub marks: Marks,
     /// The lines, if they were asked for.
     pub trace: String,
 }
@@ -95,8 +97,11 @@ pub fn run_swarm(swarm: Swarm, options: &Options) -> Outcome {
         liveness::phase(&mut market);
     }
     let MarketWorld { world, watch, faults, swarm, .. } = market;
+    let mut marks = watch.rare.marks;
+    marks.add(&world.marks);
     Outcome {
         seed,
+        marks,
         contents: watch.contents.clone(),
         on_overlay: swarm.overlay.is_some(),
         virtual_time: world.now().since(Instant::ZERO),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::time::Duration;
 
+use crate::coverage::Coverage;
 use crate::run::{Options, Outcome, run};
 use crate::sweep::{Tally, least, tally};
 
@@ -36,6 +37,8 @@ pub struct Totals {
     pub faults: BTreeMap<&'static str, u64>,
     /// The fewest faults in a world.
     pub faults_min: Option<u64>,
+    /// In how many worlds each rare path was taken.
+    pub coverage: Coverage,
     /// The shortest world.
     pub virtual_time_min: Option<Duration>,
 }
@@ -56,6 +59,7 @@ impl Tally for Totals {
 
     fn add(&mut self, outcome: &Outcome) {
         self.worlds += 1;
+        self.coverage.add(&outcome.marks);
         self.on_overlay += u64::from(outcome.on_overlay);
         self.virtual_time += outcome.virtual_time;
         self.sold += outcome.contents.sold;

@@ -221,10 +221,8 @@ impl<P: FnMut(Effort)> Search<'_, P> {
         for step in STEPS {
             let planned = self.plan.faults[index].clone();
             let nanos = planned.lasts.as_nanos() as u64;
-            let lasts = Duration::from_nanos(to(nanos, step).max(step));
-            if lasts.as_nanos() as u64 <= nanos.max(step)
-                && self.takes_fault(index, Planned { lasts, ..planned })
-            {
+            let lasts = Duration::from_nanos(to(nanos, step));
+            if !lasts.is_zero() && self.takes_fault(index, Planned { lasts, ..planned }) {
                 break;
             }
         }

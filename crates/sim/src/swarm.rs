@@ -234,7 +234,8 @@ fn late_words(peers: u32, random: &mut Random) -> Vec<Planned> {
         let at = Instant::ZERO + at;
         let late = millis(random.between(100, 3_000));
         let slow = Planned { at, lasts, fault: Fault::Slow(Who::one(node), late) };
-        let crash = Planned { at: at + lasts, lasts: millis(1), fault: Fault::Crash(Who::one(node)) };
+        let crash =
+            Planned { at: at + lasts, lasts: millis(1), fault: Fault::Crash(Who::one(node)) };
         [slow, crash]
     };
     (0..count).flat_map(pair).collect()

@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
 
+mod common;
+
 use std::ops::{ControlFlow, Range};
 use std::time::Duration;
 
-use machine::Instant;
+use machine::{Instant, Mark};
 use sim::fault::{Fault, Planned, Who};
 use sim::swarm::{Handover, Swarm};
-use sim::{Options, run, run_seeds, run_swarm};
+use sim::{Kind, Options, coverage, engine, run, run_seeds, run_swarm};
 
 /// Seeds whose worlds showed a bug that was then mended, and which.
 const ONCE_BROKEN: &[(u64, &str)] = &[
@@ -19,6 +21,11 @@ const ONCE_BROKEN: &[(u64, &str)] = &[
     (612, "a trader resigned while its market was being wound down"),
     (438_437, "a market was compared with its journal while a write was on its way to the disk"),
 ];
+
+/// What these worlds never do: they strike no node twice at once, ask for no more than fits, and a
+/// fence of a majority lets no winner claim below another one.
+const NEVER_EXERCISED: &[Mark] =
+    &[engine::marks::KILLED_WHILE_PAUSED, engine::marks::CLAIM_REFUSED, coverage::marks::LIMIT];
 
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -54,6 +61,8 @@ fn no_world_of_a_fixed_set_breaks_and_each_is_worth_its_time() {
     assert!(totals.on_overlay > 300, "peers talked along overlays: {totals:?}");
     assert!(totals.left > 0, "peers left in good order: {totals:?}");
     assert!(totals.repeated > 0 && totals.in_doubt > 0, "rare things happened: {totals:?}");
+    let kind = Kind::Market(Options::default());
+    common::all_exercised_but(&kind, &totals.coverage, NEVER_EXERCISED);
 }
 
 #[test]

@@ -13,13 +13,18 @@ const UNITS: [(&str, u64); 6] = [
     ("ns", 1),
 ];
 
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+/// A time that is no whole number of milliseconds is written as seconds from one second on, up to
+/// here: eleven digits that nobody counts say less.
+const SPLIT_BELOW_SECONDS: u128 = 86_400;
+
 /// Most digits behind the point: no unit has more that make a whole number of nanoseconds.
 const FRACTION_MAX_DIGITS: usize = 13;
 
 /// A duration that reads and prints as a number and its unit: `10s`, `1.5s`, `200us`.
 ///
 /// The units are h, m, s, ms, us and ns. It prints without loss, in the largest unit of which it
-/// is a whole number.
+/// is a whole number, or as a fraction of seconds where that would be micro- or nanoseconds and many.
 ///
 /// ```
 /// use bazaar::scenario::DurationText;
@@ -91,6 +96,11 @@ impl fmt::Display for DurationText {
             return f.write_str("0s");
         }
         let whole = |unit: &(&str, u64)| nanos.is_multiple_of(u128::from(unit.1));
+        let seconds = nanos / u128::from(NANOS_PER_SECOND);
+        if seconds > 0 && !nanos.is_multiple_of(1_000_000) && seconds < SPLIT_BELOW_SECONDS {
+            let rest = format!("{:09}", nanos % u128::from(NANOS_PER_SECOND));
+            return write!(f, "{seconds}.{}s", rest.trim_end_matches('0'));
+        }
         let (unit, nanos_per_unit) = UNITS.into_iter().find(whole).unwrap_or(("ns", 1));
         write!(f, "{}{unit}", nanos / u128::from(nanos_per_unit))
     }
@@ -142,6 +152,8 @@ mod tests {
         assert_eq!(print(1_500_000_000), "1500ms");
         assert_eq!(print(120_000_000_000), "2m");
         assert_eq!(print(90_000_000_000), "90s");
+        assert_eq!(print(5_690_255_200), "5.6902552s");
+        assert_eq!(print(690_255_200), "690255200ns");
         assert_eq!(print(u64::MAX), "18446744073709551615ns");
     }
 

@@ -41,9 +41,7 @@ pub(super) fn read_text(
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(most_bytes + 1).read_to_end(&mut bytes))
-        .map_err(|error| {
-            problem(format!("the {kind} cannot be read: {error}"), mend)
-        })?;
+        .map_err(|error| problem(format!("the {kind} cannot be read: {error}"), mend))?;
     if bytes.len() as u64 > most_bytes {
         let reason = format!("the file is larger than {most_bytes} bytes");
         return Err(problem(reason, &format!("give a {kind}, which is far smaller")).into());

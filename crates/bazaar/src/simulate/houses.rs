@@ -4,16 +4,18 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use sim::Kind;
 use sim::houses::{Options, Totals, run_seeds};
 
-use super::{SweepArgs, explain, no_violation, progress, threads};
+use super::{SweepArgs, coverage, explain, no_violation, progress, threads};
 use crate::exit;
 
 /// Runs the worlds of all seeds.
-pub fn command(args: &SweepArgs, options: &Options) -> ExitCode {
+pub fn command(args: &SweepArgs, kind: &Kind, options: &Options) -> ExitCode {
     let (threads, began) = (threads(args), Instant::now());
     let (totals, failure) = run_seeds(args.seeds(), threads, options, progress(args));
     print!("{}", describe(&totals, began.elapsed().as_secs_f64(), threads));
+    print!("{}", coverage::describe(kind, &totals.coverage));
     let Some(outcome) = failure else {
         return no_violation(&args.seeds(), totals.worlds);
     };

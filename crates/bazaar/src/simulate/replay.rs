@@ -74,7 +74,8 @@ pub(super) fn load(args: &LoadArgs) -> anyhow::Result<ExitCode> {
     }
     let broken = played.violation.as_ref().map(|violation| violation.invariant);
     if saved.broken.as_deref() != broken {
-        let say = |broken: Option<&str>| broken.map_or("nothing".into(), |name| format!("“{name}”"));
+        let say =
+            |broken: Option<&str>| broken.map_or("nothing".into(), |name| format!("“{name}”"));
         println!("it broke {} then, and breaks {} now", say(saved.broken.as_deref()), say(broken));
     }
     Ok(match compared {

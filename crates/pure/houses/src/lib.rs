@@ -26,6 +26,7 @@
 
 pub mod customer;
 mod hired;
+pub mod marks;
 mod message;
 mod node;
 mod premises;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::{After, Destination, Effect, Epoch, Input, Instant, Journal, Machine, NodeId, Random};
+use crate::{
+    After, Destination, Effect, Epoch, Input, Instant, Journal, Machine, Mark, Marks, NodeId,
+    Random,
+};
 
 /// Time, chance, and the list that a machine leaves its effects in.
 pub struct Context<'a, M: Machine> {
@@ -11,6 +14,8 @@ pub struct Context<'a, M: Machine> {
     /// The node's source of chance.
     pub random: &'a mut Random,
     effects: Effects<'a, M>,
+    /// Where rare paths are counted; nowhere but in a simulator.
+    marks: Option<&'a mut Marks>,
 }
 
 /// Where effects go.
@@ -34,7 +39,26 @@ impl<M: Machine> Effects<'_, M> {
 impl<'a, M: Machine> Context<'a, M> {
     /// A context whose effects are appended to `effects`.
     pub fn new(now: Instant, random: &'a mut Random, effects: &'a mut Vec<Effect<M>>) -> Self {
-        Self { now, random, effects: Effects::Listed(effects) }
+        Self { now, random, effects: Effects::Listed(effects), marks: None }
+    }
+
+    /// The same context, which counts rare paths.
+    #[must_use]
+    pub fn marking(self, marks: &'a mut Marks) -> Self {
+        Self { marks: Some(marks), ..self }
+    }
+
+    /// Marks that a rare path is taken here. Nothing comes of it, but that a simulator counts it.
+    pub fn mark(&mut self, mark: Mark) {
+        if let Some(marks) = &mut self.marks {
+            marks.hit(mark);
+        }
+    }
+
+    /// A context of this moment for another machine, whose effects are put into a list.
+    pub fn listed<'b, N: Machine>(&'b mut self, effects: &'b mut Vec<Effect<N>>) -> Context<'b, N> {
+        let marks = self.marks.as_deref_mut();
+        Context { now: self.now, random: self.random, effects: Effects::Listed(effects), marks }
     }
 
     /// Appends a record to a journal.
@@ -121,7 +145,8 @@ impl<'a, M: Machine> Context<'a, M> {
             Err((report, _)) => reports.push(report),
         };
         let (now, random, effects) = (self.now, &mut *self.random, Effects::Passed(&mut pass));
-        child.handle(input, &mut Context { now, random, effects });
+        let marks = self.marks.as_deref_mut();
+        child.handle(input, &mut Context { now, random, effects, marks });
         reports
     }
 
@@ -138,7 +163,8 @@ impl<'a, M: Machine> Context<'a, M> {
             });
         };
         let (now, random, effects) = (self.now, &mut *self.random, Effects::Passed(&mut pass));
-        child.handle(input, &mut Context { now, random, effects });
+        let marks = self.marks.as_deref_mut();
+        child.handle(input, &mut Context { now, random, effects, marks });
     }
 }
 
@@ -182,6 +208,8 @@ mod tests {
     use super::*;
     use crate::Never;
 
+    const RARE: Mark = Mark("an inner machine was asked");
+
     struct Inner;
     impl Machine for Inner {
         type Message = u8;
@@ -191,6 +219,7 @@ mod tests {
         type Snapshot = Never;
         type Alarm = ();
         fn handle(&mut self, _: Input<Self>, cx: &mut Context<'_, Self>) {
+            cx.mark(RARE);
             cx.persist(Journal::Own, 1);
             cx.report("between");
             cx.send(NodeId(2), 3);
@@ -230,7 +259,10 @@ mod tests {
     fn effects_of_an_inner_machine_pass_in_order_and_its_reports_come_back() {
         let (mut random, mut effects) = (Random::from_seed(0), Vec::new());
         let now = Instant::from_nanos(7);
-        Outer.handle(Input::Start, &mut Context::new(now, &mut random, &mut effects));
+        let mut marks = Marks::default();
+        let mut cx = Context::new(now, &mut random, &mut effects).marking(&mut marks);
+        Outer.handle(Input::Start, &mut cx);
+        assert_eq!(marks.count(RARE), 2, "marks pass from inner machines, too");
         let seen: Vec<String> = effects.iter().map(|effect| format!("{effect:?}")).collect();
         let once = ["Persist(Own, ('r', 1))", "Send([2], ('m', 3))", "Set('a', 0.005)"];
         assert_eq!(seen[..3], once);

@@ -51,12 +51,14 @@
 mod context;
 mod effect;
 mod id;
+mod mark;
 mod random;
 mod time;
 
 pub use context::{Context, Holds};
 pub use effect::{After, Destination, Effect, Input, Journal};
 pub use id::{Epoch, Incarnation, NodeId};
+pub use mark::{Mark, Marks};
 pub use random::Random;
 pub use time::Instant;
 

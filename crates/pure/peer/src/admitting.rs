@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use machine::{Context, Epoch, Input, NodeId};
+use machine::{Epoch, Input, NodeId};
 use market::{NOT_KNOWN, RequestId};
 
 use crate::any_peer::{AnyPeer, Cx};
@@ -67,7 +67,7 @@ impl AnyPeer {
     fn answer_not_known(&mut self, client: NodeId, epoch: Epoch, id: RequestId, cx: &mut Cx<'_>) {
         let mut effects = Vec::new();
         let answer = Body::Answer { epoch, id, outcome: NOT_KNOWN };
-        let mut peer_cx = Context::new(cx.now, cx.random, &mut effects);
+        let mut peer_cx = cx.listed(&mut effects);
         self.peer.send(client, answer, &mut peer_cx);
         self.carry_out(effects, cx);
     }

@@ -120,7 +120,7 @@ impl AnyPeer {
 
     pub(crate) fn peer_input(&mut self, input: Input<Peer>, cx: &mut Cx<'_>) {
         let mut effects = Vec::new();
-        self.peer.handle(input, &mut Context::new(cx.now, cx.random, &mut effects));
+        self.peer.handle(input, &mut cx.listed(&mut effects));
         self.carry_out(effects, cx);
     }
 

@@ -187,7 +187,7 @@ trait Holder: Machine {
         cx: &mut Context<'_, AnyPeer>,
     ) {
         let mut effects: Vec<Effect<Self>> = Vec::new();
-        self.handle(input, &mut Context::new(cx.now, cx.random, &mut effects));
+        self.handle(input, &mut cx.listed(&mut effects));
         for effect in effects {
             match effect {
                 Effect::Persist { record, .. } => {

@@ -106,17 +106,21 @@ impl<M: Machine> Common<M> {
     }
 
     /// A crash in the middle of a write takes back its last records, unless somebody read them.
-    pub(super) fn tear(&mut self, epoch: Epoch, records: usize) {
+    /// Whether it took any.
+    pub(super) fn tear(&mut self, epoch: Epoch, records: usize) -> bool {
         if self.claimed != epoch {
-            return;
+            return false;
         }
         if let Some(segment) = &mut self.segment
             && segment.epoch == epoch
         {
             let keep = segment.records.len().saturating_sub(records);
             self.chain.truncate(self.chain.len() - (segment.records.len() - keep));
+            let is_torn = keep < segment.records.len();
             segment.records.truncate(keep);
+            return is_torn;
         }
+        false
     }
 
     /// A new segment takes its place, unless a newer one is there. `read` is the length of the

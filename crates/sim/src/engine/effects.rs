@@ -6,7 +6,8 @@ use machine::{Destination, Effect, Epoch, Input, Journal, Machine, NodeId};
 
 use super::disk::Write;
 use super::happening::Happening;
-use super::slot::{Commit, Held, Writer};
+use super::marks;
+use super::slot::{Commit, Held, Slot, Writer};
 use super::world::{Observer, World};
 
 impl<M: Machine> World<M> {
@@ -135,12 +136,17 @@ impl<M: Machine> World<M> {
         slot.durable = position;
         match self.common.claim(epoch) {
             Ok((contents, read)) => {
+                let is_under_way = |slot: &Slot<M>| matches!(&slot.writer, Writer::Committing(commit) if commit.appended > 0);
+                if self.slots.iter().any(is_under_way) {
+                    self.marks.hit(marks::READ_BEFORE_DURABLE);
+                }
                 self.slots[node].writer = Writer::Claiming;
                 let delay = self.disk_delay(node);
                 self.schedule(node, delay, Happening::Read(epoch, Box::new(contents), read));
                 self.release(node, observer);
             }
             Err(higher) => {
+                self.marks.hit(marks::CLAIM_REFUSED);
                 self.release(node, observer);
                 self.input(node, Input::Refused(higher), observer);
                 self.write_on(node, observer);
@@ -196,6 +202,7 @@ impl<M: Machine> World<M> {
         let claimed = self.common.claimed();
         match (commit.common_from, slot.right) {
             (Some(from), Some(right)) if right.epoch != claimed => {
+                self.marks.hit(marks::WRITE_REFUSED);
                 slot.durable = from;
                 self.release(node, observer);
                 self.slots[node].refuse(commit.upto);
@@ -228,10 +235,15 @@ impl<M: Machine> World<M> {
         let writer = std::mem::replace(&mut self.slots[node].writer, Writer::Idle);
         if let Writer::Committing(mut commit) = writer {
             let lost = self.random.below(commit.appended as u64 + 1) as usize;
-            if let Some(right) = self.slots[node].right {
-                self.common.tear(right.epoch, lost);
+            if let Some(right) = self.slots[node].right
+                && self.common.tear(right.epoch, lost)
+            {
+                self.marks.hit(marks::COMMON_JOURNAL_TORN);
             }
             let kept = self.random.below(commit.own.len() as u64 + 1) as usize;
+            if kept < commit.own.len() {
+                self.marks.hit(marks::OWN_JOURNAL_TORN);
+            }
             commit.own.truncate(kept);
             self.slots[node].write_own(commit.own);
         }

@@ -10,6 +10,7 @@ mod connections;
 mod disk;
 mod effects;
 mod happening;
+pub mod marks;
 mod network;
 mod slot;
 mod world;

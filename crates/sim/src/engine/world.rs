@@ -4,7 +4,7 @@ use std::collections::BinaryHeap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use machine::{Context, Input, Instant, Machine, NodeId, Random};
+use machine::{Context, Input, Instant, Machine, Marks, NodeId, Random};
 
 use super::disk::{Common, Contents};
 use super::happening::{Happening, Scheduled};
@@ -41,6 +41,8 @@ pub struct World<M: Machine> {
     codec: Option<Codec<M>>,
     /// Messages delivered.
     pub delivered: u64,
+    /// How often each rare path was taken.
+    pub marks: Marks,
 }
 
 /// Encodes a message and decodes it again.
@@ -63,6 +65,7 @@ impl<M: Machine> World<M> {
             trace: None,
             codec: None,
             delivered: 0,
+            marks: Marks::default(),
         }
     }
 
@@ -154,6 +157,9 @@ impl<M: Machine> World<M> {
     pub fn crash(&mut self, node: NodeId) {
         let index = node.0 as usize;
         self.note(format_args!("{node:>3} crashes"));
+        if self.is_paused(node) {
+            self.marks.hit(super::marks::KILLED_WHILE_PAUSED);
+        }
         self.tear(index);
         let connected = std::mem::take(&mut self.slots[index].connected);
         self.slots[index].forget();
@@ -303,7 +309,8 @@ impl<M: Machine> World<M> {
         let slot = &mut self.slots[to];
         let Some(machine) = &mut slot.machine else { return };
         let mut effects = Vec::new();
-        machine.handle(input, &mut Context::new(self.now, &mut slot.random, &mut effects));
+        let cx = Context::new(self.now, &mut slot.random, &mut effects);
+        machine.handle(input, &mut cx.marking(&mut self.marks));
         self.carry_out(to, effects, observer);
     }
 

@@ -54,7 +54,8 @@ impl GroupWorld {
         if fault.named().iter().any(|node| !all.contains(node)) && fault.who().is_none() {
             return None;
         }
-        let meant = fault.who().map(|who| who.meant(self.coordinator(), |node| all.contains(&node)));
+        let meant =
+            fault.who().map(|who| who.meant(self.coordinator(), |node| all.contains(&node)));
         let fault = match (fault, meant) {
             (Fault::Resign(_) | Fault::SlowDisk | Fault::Join(_), _) => return None,
             (Fault::Crash(_), Some(nodes)) => Fault::Crash(Who::Nodes(self.victims(nodes)?)),

@@ -31,7 +31,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use groupcast::group::{Delivery, Order};
-use machine::Instant;
+use machine::{Instant, Marks};
 
 use crate::fault::Plan;
 use crate::invariants::Violation;
@@ -79,6 +79,8 @@ pub struct Outcome {
     pub is_reckless: bool,
     /// The first property that did not hold.
     pub violation: Option<Violation>,
+    /// How often each rare path was taken.
+    pub marks: Marks,
     /// The lines, if they were asked for.
     pub trace: String,
 }
@@ -119,6 +121,7 @@ pub fn run_swarm(swarm: Swarm, options: &Options) -> Outcome {
         contents: watch.contents,
         virtual_time: world.now().since(Instant::ZERO),
         faults,
+        marks: world.marks.clone(),
         messages: [world.delivered, world.network.lost, world.network.duplicated],
         is_lost,
         is_reckless: swarm.is_reckless,

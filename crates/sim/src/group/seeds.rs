@@ -5,6 +5,7 @@ use std::ops::{ControlFlow, Range};
 use std::time::Duration;
 
 use super::{Contents, Options, Outcome, run};
+use crate::coverage::Coverage;
 use crate::sweep::{Tally, least, tally};
 
 /// What many worlds contained.
@@ -26,6 +27,8 @@ pub struct Totals {
     pub faults: BTreeMap<&'static str, u64>,
     /// The fewest faults in a world.
     pub faults_min: Option<u64>,
+    /// In how many worlds each rare path was taken.
+    pub coverage: Coverage,
     /// Worlds whose group lost its majority to crashes: those that may, and others.
     pub lost: [u64; 2],
 }
@@ -39,6 +42,7 @@ impl Tally for Totals {
 
     fn add(&mut self, outcome: &Outcome) {
         self.worlds += 1;
+        self.coverage.add(&outcome.marks);
         self.virtual_time += outcome.virtual_time;
         self.contents.add(&outcome.contents);
         for (total, count) in self.messages.iter_mut().zip(outcome.messages) {

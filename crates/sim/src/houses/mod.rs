@@ -26,8 +26,9 @@ use std::ops::{ControlFlow, Range};
 use std::time::Duration;
 
 use houses::{Cache, Durability};
-use machine::Instant;
+use machine::{Instant, Marks};
 
+use crate::coverage::Coverage;
 use crate::fault::Plan;
 use crate::invariants::Violation;
 use crate::sweep::{Tally, least, tally};
@@ -70,6 +71,8 @@ pub struct Outcome {
     pub messages: [u64; 3],
     /// The first invariant that did not hold.
     pub violation: Option<Violation>,
+    /// How often each rare path was taken.
+    pub marks: Marks,
     /// The lines, if they were asked for.
     pub trace: String,
 }
@@ -97,8 +100,11 @@ pub fn run_swarm(swarm: Swarm, options: &Options) -> Outcome {
     houses.heal();
     houses.liveness_phase();
     let HousesWorld { world, watch, swarm, faults, .. } = houses;
+    let mut marks = watch.rare.marks;
+    marks.add(&world.marks);
     Outcome {
         seed: swarm.seed,
+        marks,
         contents: watch.contents,
         is_lease: swarm.cache == Cache::Lease,
         virtual_time: world.now().since(Instant::ZERO),
@@ -130,6 +136,8 @@ pub struct Totals {
     pub faults: BTreeMap<&'static str, u64>,
     /// The fewest faults in a world.
     pub faults_min: Option<u64>,
+    /// In how many worlds each rare path was taken.
+    pub coverage: Coverage,
 }
 
 impl Tally for Totals {
@@ -141,6 +149,7 @@ impl Tally for Totals {
 
     fn add(&mut self, outcome: &Outcome) {
         self.worlds += 1;
+        self.coverage.add(&outcome.marks);
         self.leases += u64::from(outcome.is_lease);
         self.virtual_time += outcome.virtual_time;
         self.contents.add(&outcome.contents);

@@ -8,6 +8,7 @@ use market::{Kernel, Money, Outcome, Party, Receipt, Refusal, RequestId};
 use peer::event::Operation;
 use peer::{Report, What};
 
+use crate::coverage::Rare;
 use crate::engine::Observer;
 use crate::invariants::Violation;
 
@@ -80,6 +81,8 @@ pub struct Watch {
     /// Sales that the warehouse told of.
     sold: BTreeMap<RequestId, Receipt>,
     answered: BTreeSet<RequestId>,
+    /// What was told of rare paths.
+    pub(crate) rare: Rare,
 }
 
 impl Watch {
@@ -93,6 +96,7 @@ impl Watch {
             told: BTreeMap::new(),
             sold: BTreeMap::new(),
             answered: BTreeSet::new(),
+            rare: Rare::default(),
         }
     }
 
@@ -193,6 +197,7 @@ impl Watch {
 
 impl Observer<Node> for Watch {
     fn report(&mut self, now: Instant, node: NodeId, report: &Report) {
+        self.rare.report(&report.what);
         match &report.what {
             What::Asked { request, operation, .. } => {
                 self.under_way.insert(*request, operation.clone());

@@ -19,6 +19,7 @@ use peer::books::Book;
 use peer::event::What;
 use peer::{Node, Peer, Record, Report, Snapshot};
 
+use crate::coverage::Rare;
 use crate::engine::Observer;
 use crate::swarm::Handover;
 
@@ -76,6 +77,8 @@ pub struct Watch {
     replicated: Option<replicated::Replicated>,
     in_books: Option<in_books::InBooks>,
     history: history::History,
+    /// What was told of rare paths.
+    pub(crate) rare: Rare,
 }
 
 impl Watch {
@@ -99,6 +102,7 @@ impl Watch {
             replicated: is_replicated.then(replicated::Replicated::default),
             in_books: is_in_books.then(in_books::InBooks::default),
             history: history::History::new(one_stock),
+            rare: Rare::default(),
         }
     }
 
@@ -229,6 +233,7 @@ impl Observer<Node> for Watch {
     }
 
     fn report(&mut self, now: Instant, node: NodeId, report: &Report) {
+        self.rare.report(&report.what);
         match &report.what {
             What::Elected { epoch, .. } => {
                 self.contents.elections += 1;

@@ -36,6 +36,7 @@ mod tally;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::marks;
 use machine::{Context, Epoch, Input, Journal, Machine, NodeId};
 use serde::{Deserialize, Serialize};
 use tally::Tally;
@@ -208,6 +209,7 @@ impl Majority {
         }
         if self.proposal.as_ref().is_some_and(|proposal| proposal.epoch != epoch) {
             // What was asked of others would now be asked against this very promise.
+            cx.mark(marks::CANDIDATE_OUTBID);
             self.drop_proposal(cx);
             cx.report(Report::Outbid(epoch));
         }
@@ -288,6 +290,7 @@ impl Majority {
         }
         match body {
             Message::Canvass(asked) | Message::Prepare(asked) if !self.may_promise(asked) => {
+                cx.mark(marks::PROMISE_REFUSED);
                 self.reply(from, Message::Reject { asked, promised: self.promised }, cx);
             }
             // A live leader is not voted out. What is withheld here is given as soon as it goes.

@@ -15,6 +15,7 @@
 //! ```
 
 pub mod majority;
+pub mod marks;
 pub mod none;
 
 use majority::{Majority, Settings};

@@ -33,6 +33,7 @@ use machine::{Context, Epoch, NodeId};
 
 use super::candidate::{CANDIDATE_STEP, PATIENCE};
 use super::inside::{Inside, Role};
+use super::marks;
 use super::message::{Message, Promise};
 use super::view::{Member, Proposal, View, ViewId};
 use super::{Alarm, Group, Report, Standing};
@@ -51,6 +52,7 @@ impl Group {
             let waits_since = inside.role.waits_since();
             if waits_since.is_some_and(|since| cx.now.since(since) >= patience) {
                 // Too few of those that promised are left: others may promise now.
+                cx.mark(marks::PREPARED_AGAIN);
                 return self.prepare(cx);
             }
             return self.advance(cx);
@@ -145,6 +147,7 @@ impl Group {
         self.highest = self.highest.max(epoch);
         let Some(inside) = self.inside() else { return };
         if inside.role.epoch().is_some_and(|mine| mine < epoch) {
+            cx.mark(marks::OVERTAKEN);
             inside.role = Role::Quiet;
             inside.doubtful_since = Some(cx.now);
             // Of two that stand in each other's way, one comes first the next time.
@@ -222,8 +225,10 @@ impl Group {
             // it has not. Who was to be in that view may be gone since.
             let is_own = accepted.node == self.settings.me && proposal.view.epoch == *accepted;
             if !is_own {
+                cx.mark(marks::PROPOSAL_TAKEN_OVER);
                 return Some(proposal.clone());
             }
+            cx.mark(marks::OWN_PROPOSAL_DROPPED);
         }
         let transfers_state = self.settings.transfers_state;
         #[cfg(feature = "planted")]
@@ -251,7 +256,11 @@ impl Group {
             .chain(members.iter().filter(|member| member.has_state).map(|member| member.node));
         let coordinator = coordinators.next()?;
         drop(coordinators);
+        let all = members.len();
         let room = keep_balance(&mut members, transfers_state);
+        if members.len() < all {
+            cx.mark(marks::UNBALANCED);
+        }
         members.extend(admitted.into_iter().take(room).map(|joiner| Member {
             node: joiner.node,
             incarnation: joiner.incarnation,
@@ -280,6 +289,7 @@ impl Group {
         let (epoch, proposal, view) = (*epoch, proposal.clone(), inside.view.id);
         let missing = inside.traffic.missing(&proposal.cut);
         if !missing.is_empty() {
+            cx.mark(marks::CANDIDATE_LACKED);
             let mut wanted: BTreeMap<NodeId, Vec<(u16, u64)>> = BTreeMap::new();
             for (stream, from) in missing {
                 let holds = |promise: &Promise| promise.held[usize::from(stream)];

@@ -6,10 +6,11 @@ use bytes::Bytes;
 use machine::{Context, NodeId};
 
 use super::inside::{Inside, Role};
+use super::marks;
 use super::message::{Joiner, Message};
 use super::traffic::Traffic;
 use super::view::{Proposal, View, ViewId};
-use super::{Alarm, Group, Report, Standing};
+use super::{Alarm, Group, Order, Report, Standing};
 
 /// What a member takes from one view into the next.
 #[derive(Default)]
@@ -70,12 +71,16 @@ impl Group {
                         let unsettled = self.finish(&proposal, cx);
                         self.left(unsettled, cx);
                     }
-                    (false, _) => self.excluded(cx),
+                    (false, _) => {
+                        cx.mark(marks::LEFT_OUT);
+                        self.excluded(cx);
+                    }
                 }
             }
             Standing::Inside(inside) => {
                 let mine = inside.view.id;
                 if mine.group == ended.group && mine < ended && self.early.is_empty() {
+                    cx.mark(marks::FAR_BEHIND);
                     self.send(proposal.view.coordinator, Message::Behind(mine), cx);
                 }
             }
@@ -106,6 +111,7 @@ impl Group {
     fn catch_up(&mut self, proposal: Proposal, cx: &mut Context<'_, Self>) {
         let Some(inside) = self.inside() else { return };
         if inside.decided.is_none() {
+            cx.mark(marks::CAUGHT_UP);
             inside.traffic.freeze();
             inside.role = Role::Quiet;
             inside.pending = None;
@@ -169,7 +175,15 @@ impl Group {
     /// Delivers what is left of the view; this member's messages that nobody delivered.
     fn finish(&mut self, proposal: &Proposal, cx: &mut Context<'_, Self>) -> Vec<Bytes> {
         let Some(inside) = self.inside() else { return Vec::new() };
+        let coordinator = inside.view.coordinator;
         let (delivered, unsettled) = inside.traffic.clone().finish(&proposal.cut);
+        if !delivered.is_empty() {
+            cx.mark(marks::DELIVERED_AT_THE_END);
+            let is_lost = !proposal.view.nodes().any(|node| node == coordinator);
+            if is_lost && self.settings.order == Order::Sequencer {
+                cx.mark(marks::SEQUENCER_LOST);
+            }
+        }
         self.report_delivered(delivered, cx);
         unsettled
     }
@@ -188,6 +202,9 @@ impl Group {
         inside.is_leaving = carried.is_leaving;
         inside.unheard = inside.others.iter().copied().collect();
         inside.traffic_before = carried.traffic.filter(|_| !inside.unheard.is_empty());
+        if !carried.messages.is_empty() {
+            cx.mark(marks::SENT_AGAIN);
+        }
         for message in carried.messages {
             inside.traffic.send(message);
         }
@@ -210,6 +227,9 @@ impl Group {
         self.set_flush(cx);
         self.want_state(cx);
         let early = std::mem::take(&mut self.early);
+        if !early.is_empty() {
+            cx.mark(marks::EARLY);
+        }
         for (from, body) in early {
             let input = machine::Input::Message { from, body };
             machine::Machine::handle(self, input, cx);
@@ -244,6 +264,9 @@ impl Group {
         let Some(inside) = self.inside() else { return false };
         let late = inside.stalled.iter().filter(|(_, (_, since))| cx.now.since(*since) >= limit);
         let late: Vec<_> = late.map(|(node, _)| *node).collect();
+        if !late.is_empty() {
+            cx.mark(marks::STALLED);
+        }
         inside.leavers.extend(&late);
         !late.is_empty()
     }

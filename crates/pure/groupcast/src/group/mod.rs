@@ -53,6 +53,7 @@ mod inputs;
 mod inside;
 mod install;
 mod join;
+pub mod marks;
 mod message;
 mod order;
 mod pack;

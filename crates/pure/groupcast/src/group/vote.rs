@@ -3,6 +3,7 @@
 use machine::{Context, Epoch, NodeId};
 
 use super::inside::Role;
+use super::marks;
 use super::message::{Message, Pack};
 use super::view::Proposal;
 use super::{Alarm, Group};
@@ -36,6 +37,9 @@ impl Group {
             return false;
         }
         if promised < epoch {
+            if inside.promised.is_some() {
+                cx.mark(marks::PROMISED_AGAIN);
+            }
             inside.promised = Some((epoch, cx.now));
             inside.traffic.freeze();
             inside.role = Role::Quiet;
@@ -81,6 +85,7 @@ impl Group {
             inside.accepted = Some((epoch, proposal.clone()));
             self.send(from, Message::Accepted(view, epoch), cx);
         } else {
+            cx.mark(marks::ACCEPTOR_LACKED);
             self.send(from, Message::Fetch(view, epoch, missing), cx);
         }
         self.set_repair(cx);

@@ -2,7 +2,7 @@
 
 use machine::{Epoch, Input, Machine, NodeId};
 
-use super::{Alarm, Bar, Cause, Command, Cx, Leadership, Message, Report, Role, Stepped};
+use super::{Alarm, Bar, Cause, Command, Cx, Leadership, Message, Report, Role, Stepped, marks};
 use crate::detector::Health;
 use crate::election::bully;
 use crate::fence::majority::{self, Promised};
@@ -114,11 +114,15 @@ impl Leadership {
         }
         let known = self.last_leader.max(self.fence.promised());
         if self.is_below(epoch, known) {
+            cx.mark(marks::OLD_LEADER_TOLD);
             return cx.send(epoch.node, Message::Deposed(known));
         }
         // Only this counts as being heard: a leader that stepped down still says other things.
         self.detector.heard(epoch.node, cx.now);
         if self.role != (Role::Following { epoch }) {
+            if matches!(self.role, Role::Leading { .. }) {
+                cx.mark(marks::LED_AND_FOLLOWED);
+            }
             self.step_down(Stepped::Outbid, cx);
             if matches!(self.role, Role::Seeking { cause: Cause::Lost, .. }) {
                 // It led, and the others may believe that it hangs: they would not wait for it in
@@ -145,6 +149,7 @@ impl Leadership {
         if let Role::Leading { epoch, .. } = self.role
             && self.is_below(epoch, higher)
         {
+            cx.mark(marks::LEADER_OUTBID);
             self.step_down(Stepped::Outbid, cx);
         }
     }
@@ -166,6 +171,7 @@ impl Leadership {
         let limit = self.settings.heartbeat_limit;
         let recent = followers.values().filter(|&&heard| cx.now.since(heard) < limit).count();
         if recent + 1 < self.fence.needed() {
+            cx.mark(marks::NO_MAJORITY);
             return self.step_down(Stepped::NoMajority, cx);
         }
         let epoch = *epoch;
@@ -180,7 +186,10 @@ impl Leadership {
             Health::Alive => {
                 cx.set(Alarm::Silence, self.detector.time_left(epoch.node, cx.now));
             }
-            Health::Silent => self.suspect(Cause::Hang, cx),
+            Health::Silent => {
+                cx.mark(marks::LEADER_HUNG);
+                self.suspect(Cause::Hang, cx);
+            }
             Health::Closed => self.suspect(Cause::Crash, cx),
         }
     }

@@ -33,6 +33,7 @@ mod barring;
 mod inputs;
 mod learners;
 mod leaving;
+pub mod marks;
 mod seeking;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use machine::{Context, Epoch, Journal, NodeId};
 
 use super::message::{Message, Position, Record, Snapshot};
-use super::{Content, Log};
+use super::{Content, Log, marks};
 
 /// What a voter holds.
 #[derive(Debug, Clone)]
@@ -73,7 +73,10 @@ impl<C: Content> Log<C> {
         match self.acceptor.position.epoch == epoch {
             // It was silent, or is new: whatever it lacks is sent.
             true => self.say_accepted(true, cx),
-            false => self.fetch(from, epoch, cx),
+            false => {
+                cx.mark(marks::OTHER_END);
+                self.fetch(from, epoch, cx);
+            }
         }
     }
 
@@ -105,6 +108,9 @@ impl<C: Content> Log<C> {
         }
         // It may have come before, or a part of it.
         let known = usize::try_from(length - after).unwrap_or(usize::MAX);
+        if known > 0 {
+            cx.mark(marks::ENTRIES_TWICE);
+        }
         for entry in entries.into_iter().skip(known) {
             self.accept(entry, cx);
         }

@@ -7,7 +7,7 @@ use machine::{After, Context, Destination, Epoch, NodeId};
 
 use super::message::{Message, Position};
 use super::settings::ENTRIES_KEPT_MAX;
-use super::{Alarm, Content, Log, Report, Settings};
+use super::{Alarm, Content, Log, Report, Settings, marks};
 
 /// What a node does beside accepting.
 #[derive(Debug, Clone)]
@@ -130,7 +130,10 @@ impl<C: Content> Log<C> {
                 self.gathered(cx);
             }
             // It answers late, and did not hear how it went on.
-            Side::Leading(leader) if leader.epoch == epoch => self.begin_at(from, cx),
+            Side::Leading(leader) if leader.epoch == epoch => {
+                cx.mark(marks::CLAIM_ANSWERED_LATE);
+                self.begin_at(from, cx);
+            }
             Side::Idle | Side::Gathering(_) | Side::Leading(_) => {}
         }
     }
@@ -147,6 +150,7 @@ impl<C: Content> Log<C> {
         let furthest = held.iter().max_by_key(|(_, position)| **position);
         let Some((&from, &furthest)) = furthest else { return };
         if furthest > self.acceptor.position {
+            cx.mark(marks::FURTHER_FETCHED);
             return self.fetch(from, epoch, cx);
         }
         self.lead(epoch, cx);
@@ -247,6 +251,7 @@ impl<C: Content> Log<C> {
         leader.sent_again.insert(to, length);
         let epoch = leader.epoch;
         if length < leader.before {
+            cx.mark(marks::TOO_FAR_BEHIND);
             return self.say(to, Message::Fetch(epoch), cx);
         }
         let mut after = length;

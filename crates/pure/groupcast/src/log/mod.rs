@@ -44,6 +44,7 @@
 mod acceptor;
 mod fetching;
 mod leading;
+pub mod marks;
 mod message;
 mod settings;
 

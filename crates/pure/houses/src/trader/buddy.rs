@@ -21,6 +21,7 @@ use machine::NodeId;
 use market::{Deed, TermId};
 
 use super::{Cx, Trader};
+use crate::marks;
 use crate::message::{Buddy, DEEDS_MAX, Message};
 
 /// What is held of one term.
@@ -128,7 +129,10 @@ impl Trader {
             Buddy::Surrender { term, pairing, taken } if is_warehouse => {
                 let body = match self.held.surrender((term, pairing), taken) {
                     Some((from, deeds, more)) => Buddy::Surrendered { term, from, deeds, more },
-                    None => Buddy::Forgot { term },
+                    None => {
+                        cx.mark(marks::BUDDY_FORGOT);
+                        Buddy::Forgot { term }
+                    }
                 };
                 cx.send(from, Message::Buddy(body));
             }
@@ -147,7 +151,10 @@ impl Trader {
                 let body =
                     match is_its.then(|| self.held.keep((term, pairing), first, deeds, taken)) {
                         Some(Some(below)) => Buddy::Kept { term, pairing, below },
-                        _ => Buddy::Declined { term, pairing },
+                        _ => {
+                            cx.mark(marks::BUDDY_DECLINED);
+                            Buddy::Declined { term, pairing }
+                        }
                     };
                 cx.send(from, Message::Buddy(body));
             }
@@ -205,6 +212,7 @@ impl Trader {
     pub(super) fn unpair_from(&mut self, node: NodeId, cx: &mut Cx<'_>) {
         let Some(open) = &mut self.open else { return };
         if open.buddy == Some(node) {
+            cx.mark(marks::BUDDY_LOST);
             (open.buddy, open.keeping) = (None, None);
             open.deeds.unpaired();
             self.did(Deed::Unpaired, cx);

@@ -6,6 +6,7 @@ use peer::{What, party};
 
 use super::requests::{Awaits, Waiting};
 use super::{Cx, Warehouse};
+use crate::marks;
 use crate::message::{House, Message};
 
 impl Warehouse {
@@ -25,6 +26,7 @@ impl Warehouse {
         let foreign = foreign.filter(|_| !self.settings.has_planted(crate::Planted::UnshutRetry));
         match foreign {
             Some(home) if self.kernel.answer_to(id).is_none() => {
+                cx.mark(marks::HOME_ASKED);
                 let awaits = Awaits::Home(home);
                 self.requests.add(Waiting { request, from, awaits });
                 self.house(home, House::Shut { term: home, id }, cx);
@@ -145,6 +147,9 @@ impl Warehouse {
     fn ask_back(&self, good: &Good, cx: &mut Cx<'_>) {
         for (term, open) in self.kernel.terms() {
             if open.lent(good) > 0 {
+                if open.is_fenced() {
+                    cx.mark(marks::LENT_TO_FENCED);
+                }
                 let (good, upto) = (good.clone(), open.granted());
                 self.house(term, House::Recall { term, good, upto }, cx);
             }
@@ -160,6 +165,7 @@ impl Warehouse {
                 continue;
             }
             for id in self.requests.waiting_for(&Awaits::Recall(good.clone())) {
+                cx.mark(marks::RECALL_OVERDUE);
                 // That it is not known is an answer like any other: a later copy gets it again.
                 let Some(Waiting { request, from, .. }) = self.requests.remove(id) else {
                     continue;

@@ -9,6 +9,7 @@ use market::{Deed, TermAct, TermId, TermOutcome};
 use peer::party;
 
 use super::{Cx, Warehouse};
+use crate::marks;
 use crate::message::{Buddy, House, Message};
 use crate::settings::{Cache, Durability};
 
@@ -64,6 +65,9 @@ impl Warehouse {
         let Some(open) = self.kernel.term(term) else { return };
         if !open.is_fenced() || open.buddy() != Some(party(buddy)) {
             return;
+        }
+        if !deeds.is_empty() {
+            cx.mark(marks::SURRENDERED);
         }
         let last = from.saturating_add(deeds.len() as u64);
         match self.take(term, 0, from, deeds, cx) {
@@ -134,6 +138,7 @@ impl Warehouse {
 
     pub(super) fn write_off(&mut self, term: TermId, cx: &mut Cx<'_>) {
         if self.kernel.term(term).is_some_and(|open| open.is_fenced()) {
+            cx.mark(marks::WRITTEN_OFF);
             self.close(term, cx);
         }
     }

@@ -6,6 +6,7 @@ use peer::{What, party};
 
 use super::requests::Awaits;
 use super::{Cx, Warehouse};
+use crate::marks;
 use crate::message::House;
 use crate::settings::Cache;
 
@@ -35,6 +36,9 @@ impl Warehouse {
         }
         // It does not know of these, or wants none of them any more.
         let earlier: Vec<TermId> = self.trading().filter(|term| term.trader == trader).collect();
+        if !earlier.is_empty() {
+            cx.mark(marks::CAME_BACK);
+        }
         earlier.into_iter().for_each(|term| self.fence(term, cx));
         if let TermOutcome::Opened(term) = self.step(TermAct::Open { trader }, cx) {
             self.lives.insert(term, incarnation);
@@ -86,6 +90,7 @@ impl Warehouse {
     ) {
         let last = from.saturating_add(deeds.len() as u64);
         let Some(below) = self.take(term, received, from, deeds, cx) else {
+            cx.mark(marks::TERM_OVER);
             self.house(term, House::Over { term }, cx);
             return;
         };

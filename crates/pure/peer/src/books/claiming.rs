@@ -8,6 +8,7 @@ use market::{Act, BadPart, Kernel, Party};
 
 use super::book::Book;
 use super::leading::{Leader, Side, nodes};
+use super::marks;
 use super::message::{Fact, FactId, Item, Message, Part};
 use super::progress::Keeper;
 use super::{Alarm, Books, Report};
@@ -105,6 +106,7 @@ impl Books {
             }
             Side::Leading(leader) => {
                 if leader.admit(BTreeMap::from([(from, book)])) {
+                    cx.mark(marks::REGISTERED_LATE);
                     let market = Box::new(leader.market().clone());
                     cx.report_after(After::Nothing, Report::Joined(from, market));
                     self.flush_soon(cx);
@@ -142,6 +144,9 @@ impl Books {
             return;
         }
         let Gathering { epoch, incoming, books } = gathering;
+        if !incoming.wanted().is_empty() {
+            cx.mark(marks::BEGAN_WITHOUT_SOME);
+        }
         let (epoch, incoming) = (*epoch, std::mem::take(incoming));
         let mut leader = Leader::new(epoch, self.settings.founding.clone(), incoming);
         leader.admit(std::mem::take(books));

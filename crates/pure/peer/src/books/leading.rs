@@ -335,6 +335,7 @@ impl Books {
             Side::Leading(leader) => leader.epoch < by,
         };
         if is_over {
+            cx.mark(super::marks::SUPERSEDED);
             self.side = Side::Idle;
             for alarm in [Alarm::Flush, Alarm::Resend, Alarm::Gather] {
                 cx.clear(alarm);

@@ -42,6 +42,7 @@ mod book;
 mod claiming;
 mod keeper;
 mod leading;
+pub mod marks;
 mod message;
 mod progress;
 

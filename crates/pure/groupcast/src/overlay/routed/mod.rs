@@ -169,7 +169,7 @@ impl<M: Machine> Routed<M> {
     /// [`Context::run`], which keeps destinations as they are, does not serve here.
     fn pass(&mut self, input: Input<M>, cx: &mut Cx<'_, M>) {
         let mut effects = Vec::new();
-        self.inner.handle(input, &mut Context::new(cx.now, cx.random, &mut effects));
+        self.inner.handle(input, &mut cx.listed(&mut effects));
         for effect in effects {
             match effect {
                 Effect::Persist { journal, record } => cx.persist(journal, record),
