@@ -77,7 +77,7 @@ fn what_does_not_fit_is_told_with_its_place_and_how_to_mend_it() {
         assert!(text.ends_with("nothing was started"), "{text}");
     }
     let text = told(&market, "nodes = 1\nfaults_end = \"2h\"\nfault = []\n");
-    assert!(text.contains("give 2 to 7") && text.contains("give 1h at most"), "{text}");
+    assert!(text.contains("give 3 to 7") && text.contains("give 1h at most"), "{text}");
 }
 
 #[test]

@@ -154,7 +154,7 @@ impl<P: FnMut(Effort)> Search<'_, P> {
 
     /// Fewer nodes, as long as no fault names one that is gone.
     fn nodes(&mut self) {
-        let mut fewest = self.kind.nodes_min(self.seed);
+        let mut fewest = self.kind.nodes_min();
         loop {
             let now = self.plan.nodes.unwrap_or_else(|| self.kind.nodes(self.seed));
             if fewest >= now {

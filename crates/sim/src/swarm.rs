@@ -138,7 +138,7 @@ impl Swarm {
         self.faults.clone_from(&plan.faults);
         self.safety_phase = plan.faults_end.unwrap_or(self.safety_phase);
         self.links = plan.links(self.links);
-        if let Some(nodes) = plan.nodes {
+        if let Some(nodes) = plan.nodes.filter(|nodes| *nodes < self.peers) {
             self.peers = nodes;
             self.overlay = overlay(nodes, &mut Random::fork(self.seed, OVERLAYS));
         }

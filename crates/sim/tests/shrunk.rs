@@ -43,6 +43,9 @@ fn bugs_of_markets_shrink_to_a_few_faults() {
         let plan = shrunk(&format!("{bug:?}"), &Kind::Market(options), 0);
         assert!(plan.faults.len() <= most, "{bug:?}: {plan:?}");
     }
+    let options = Options { past_overlay: true, ..Options::default() };
+    let plan = shrunk("messages past the overlay", &Kind::Market(options), 0);
+    assert!(plan.faults.len() <= 1, "{plan:?}");
 }
 
 #[test]

@@ -96,7 +96,7 @@ impl Swarm {
         self.faults.clone_from(&plan.faults);
         self.safety_phase = plan.faults_end.unwrap_or(self.safety_phase);
         self.links = plan.links(self.links);
-        self.nodes = plan.nodes.unwrap_or(self.nodes);
+        self.nodes = plan.nodes.map_or(self.nodes, |nodes| nodes.min(self.nodes));
         self.ends_early = plan.faults_end.is_some();
     }
 

@@ -125,7 +125,7 @@ impl Swarm {
         self.safety_phase = plan.faults_end.unwrap_or(self.safety_phase);
         self.links = plan.links(self.links);
         let customers = plan.nodes.map(|nodes| nodes.saturating_sub(1 + self.traders).max(1));
-        self.customers = customers.unwrap_or(self.customers);
+        self.customers = customers.map_or(self.customers, |left| left.min(self.customers));
         self.ends_early = plan.faults_end.is_some();
     }
 }

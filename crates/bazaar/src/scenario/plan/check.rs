@@ -59,9 +59,10 @@ impl Checker<'_> {
     }
 
     fn whole(&mut self, plan: &PlanText, most: u32) {
-        if let Some(nodes) = plan.nodes.filter(|nodes| !(2..=most).contains(nodes)) {
-            let reason = format!("a plan leaves nodes out, and {nodes} of {most} does not");
-            self.blame("nodes", reason, format!("give 2 to {most}, or leave it out"));
+        let least = self.kind.nodes_min();
+        if let Some(nodes) = plan.nodes.filter(|nodes| !(least..=most).contains(nodes)) {
+            let reason = format!("{nodes} of {most} nodes are too few, or none that is left out");
+            self.blame("nodes", reason, format!("give {least} to {most}, or leave it out"));
         }
         self.time("faults_end", plan.faults_end);
     }
