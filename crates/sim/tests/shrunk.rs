@@ -25,6 +25,13 @@ fn shrunk(bug: &str, kind: &Kind, from: u64) -> Plan {
     let again = kind.play(seed, Some(&shrunk.plan), false).violation.unwrap();
     assert_eq!(again, shrunk.violation, "{bug}: what is told of the plan is what it does");
     assert_eq!(again.invariant, first.invariant, "{bug}");
+    for left_out in 0..left {
+        let mut fewer = shrunk.plan.clone();
+        fewer.faults.remove(left_out);
+        let found = kind.play(seed, Some(&fewer), false).violation;
+        let is_same = found.is_some_and(|found| found.invariant == first.invariant);
+        assert!(!is_same, "{bug}: fault {left_out} could be left out: {:?}", shrunk.plan);
+    }
     shrunk.plan
 }
 

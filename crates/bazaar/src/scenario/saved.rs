@@ -37,7 +37,7 @@ impl LineSums {
             for byte in line.bytes().chain([b'\n']) {
                 hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
             }
-            (hash ^ hash >> 32).to_le_bytes().into_iter().fold(0, |sum, byte| sum ^ byte)
+            hash.to_le_bytes().into_iter().fold(0, |sum, byte| sum ^ byte)
         });
         Self(sums.collect())
     }
