@@ -26,9 +26,13 @@ const ONCE_BROKEN: &[(u64, &str)] = &[
 ];
 
 /// What these worlds never do: they strike no node twice at once, and take no two that know of a
-/// sale, so that nothing is written off; and what one world in a thousand does.
-const NEVER_EXERCISED: &[Mark] =
-    &[engine::marks::KILLED_WHILE_PAUSED, marks::WRITTEN_OFF, marks::RECALL_OVERDUE];
+/// sale, so that nothing is written off; and what one world in two hundred does, or fewer.
+const NEVER_EXERCISED: &[Mark] = &[
+    engine::marks::KILLED_WHILE_PAUSED,
+    marks::WRITTEN_OFF,
+    marks::RECALL_OVERDUE,
+    marks::LENT_TO_FENCED,
+];
 
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
