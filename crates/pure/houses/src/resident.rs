@@ -16,6 +16,8 @@
 //! fences. *Liveness:* while links work and enough peers are there, every post is held, and whoever
 //! holds one has a term or asks for one.
 
+mod parts;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ use groupcast::election::bully::{self, Bully};
 use groupcast::election::{Command as Election, Options, Report as Elected};
 use groupcast::leadership::Cause;
 use groupcast::membership::{self, Member};
-use machine::{Context, Holds, Incarnation, Input, Instant, Machine, Never, NodeId};
+use machine::{Context, Incarnation, Input, Instant, Machine, NodeId};
 use market::{Rules, TermId};
 use peer::event::ElectionWord;
 use peer::{Report, What};
@@ -368,36 +370,3 @@ impl Machine for Resident {
         self.trader.check()
     }
 }
-
-/// Machines that keep a part of its journal, or none.
-macro_rules! holds {
-    ($machine:ty, $kind:ident, $message:ty => $wrap:expr, $record:ty => $record_of:expr, $snapshot:ty => $snapshot_of:expr) => {
-        impl Holds<$machine> for Resident {
-            fn message(inner: $message) -> Message {
-                $wrap(inner)
-            }
-            fn record(inner: $record) -> Record {
-                $record_of(inner)
-            }
-            fn snapshot(inner: $snapshot) -> Snapshot {
-                $snapshot_of(inner)
-            }
-            fn alarm(inner: <$machine as Machine>::Alarm) -> Alarm {
-                Alarm::$kind(inner)
-            }
-        }
-    };
-}
-
-fn same<T>(inner: T) -> T {
-    inner
-}
-
-fn none<T>(never: Never) -> T {
-    match never {}
-}
-
-holds!(Customer, Customer, Message => same, Record => same, Snapshot => same);
-holds!(Trader, Trader, Message => same, Record => same, Snapshot => same);
-holds!(Member, Member, membership::Message => Message::Membership, Never => none, Never => none);
-holds!(Bully, Election, bully::Message => Message::Election, Never => none, Never => none);

@@ -4,6 +4,8 @@
 use market::{Command, Good, LotId, Money, Offer, Order};
 use serde::{Deserialize, Serialize};
 
+use crate::event::What;
+
 /// What a node says to another one in an election.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -68,5 +70,29 @@ impl From<&Command> for Operation {
             }
             Command::Withdraw { lot } => Self::Withdraw { lot: *lot },
         }
+    }
+}
+
+impl What {
+    /// Whether it tells of a single request, its answer or its notice: most events of a busy market.
+    pub fn is_of_a_request(&self) -> bool {
+        matches!(
+            self,
+            Self::Sold { .. }
+                | Self::Refused { .. }
+                | Self::Repeated { .. }
+                | Self::Deposited { .. }
+                | Self::Withdrawn { .. }
+                | Self::Asked { .. }
+                | Self::Answered { .. }
+                | Self::Told { .. }
+                | Self::Promised { .. }
+                | Self::TakenBack { .. }
+                | Self::Abandoned { .. }
+                | Self::Looked { .. }
+                | Self::Switched { .. }
+                | Self::Rests { .. }
+                | Self::Earned { .. }
+        )
     }
 }

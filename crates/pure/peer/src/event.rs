@@ -382,27 +382,3 @@ pub enum What {
         value: u64,
     },
 }
-
-impl What {
-    /// Whether it tells of a single request, its answer or its notice: most events of a busy market.
-    pub fn is_of_a_request(&self) -> bool {
-        matches!(
-            self,
-            Self::Sold { .. }
-                | Self::Refused { .. }
-                | Self::Repeated { .. }
-                | Self::Deposited { .. }
-                | Self::Withdrawn { .. }
-                | Self::Asked { .. }
-                | Self::Answered { .. }
-                | Self::Told { .. }
-                | Self::Promised { .. }
-                | Self::TakenBack { .. }
-                | Self::Abandoned { .. }
-                | Self::Looked { .. }
-                | Self::Switched { .. }
-                | Self::Rests { .. }
-                | Self::Earned { .. }
-        )
-    }
-}
