@@ -22,6 +22,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "exports",
             "view",
             "sim",
+            "maelstrom",
             "host",
             "store",
             "houses",
@@ -38,6 +39,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("view", &["peer", "market", "groupcast", "machine"]),
     ("sim", &["houses", "peer", "market", "groupcast", "wire", "machine", "clocks"]),
     ("groupcast-tokio", &["host", "store", "groupcast", "machine"]),
+    // Of the host it uses the clock alone: its links are standard input and output.
+    ("maelstrom", &["host", "wire", "groupcast", "machine"]),
     ("host", &["store", "wire", "machine"]),
     ("store", &["machine"]),
     ("checker", &[]),
@@ -53,6 +56,7 @@ const EDGES: &[(&str, &[&str])] = &[
 /// Who needs whom for tests only.
 const DEV_EDGES: &[(&str, &[&str])] = &[
     ("bazaar", &["clocks"]),
+    ("maelstrom", &["checker"]),
     ("view", &["clocks"]),
     ("market", &["machine"]),
     ("groupcast", &["wire"]),

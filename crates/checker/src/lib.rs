@@ -8,6 +8,7 @@
 //! | `bank` | `transfer`, `read` | readings add up, none is below zero | [`invariants::bank`] |
 //! | `counter` | `add`, `read` | readings are within limits | [`invariants::counter`] |
 //! | `set-full` | `add`, `read` | nothing is lost, doubled or made up | [`invariants::set`] |
+//! | `kafka` | `send`, `poll`, `assign` | nothing is lost, doubled, skipped or out of order | [`invariants::kafka`] |
 //! | `list-append` | lists of `append`, `r` | (strict) serializability | [`transactions`] |
 //! | `rw-register` | lists of `w`, `r` | the same | [`transactions`] |
 //!

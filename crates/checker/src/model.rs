@@ -4,13 +4,17 @@ use std::collections::BTreeSet;
 
 use crate::budget::Budget;
 use crate::history::{Malformed, Phase, Step, operations};
-use crate::invariants::{bank, counter, set};
+use crate::invariants::{bank, counter, kafka, set};
 use crate::models::{self, mutex::Mutex, register::Register, text::Text};
 use crate::transactions::{Consistency, list_append, rw_register};
 use crate::verdict::Finding;
 
 /// How many steps are looked at to tell what a history is of.
 const LOOKED_AT_MAX: usize = 10_000;
+
+/// The names of operations on logs.
+const KAFKA: [&str; 7] =
+    ["send", "poll", "txn", "assign", "subscribe", "crash", "debug-topic-partitions"];
 
 /// What a history is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +31,8 @@ pub enum Model {
     Counter,
     /// A set that only grows: `add`, `read`.
     SetFull,
+    /// Logs with offsets: `send`, `poll`, `assign`.
+    Kafka,
     /// Transactions of `append` and `r`.
     ListAppend,
     /// Transactions of `w` and `r`.
@@ -35,13 +41,14 @@ pub enum Model {
 
 impl Model {
     /// All models.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::CasRegister,
         Self::Kv,
         Self::Mutex,
         Self::Bank,
         Self::Counter,
         Self::SetFull,
+        Self::Kafka,
         Self::ListAppend,
         Self::RwRegister,
     ];
@@ -55,6 +62,7 @@ impl Model {
             Self::Bank => "bank",
             Self::Counter => "counter",
             Self::SetFull => "set-full",
+            Self::Kafka => "kafka",
             Self::ListAppend => "list-append",
             Self::RwRegister => "rw-register",
         }
@@ -69,6 +77,7 @@ impl Model {
             (Self::Bank, _) => "money is conserved",
             (Self::Counter, _) => "readings are within what was added",
             (Self::SetFull, _) => "no element is lost",
+            (Self::Kafka, _) => "no message is lost, doubled, skipped or out of order",
             (_, Consistency::Serializable) => "the transactions are serializable",
             (_, Consistency::StrongSessionSerializable) => {
                 "the transactions are strong session serializable"
@@ -101,6 +110,7 @@ impl Model {
             () if names.is_empty() => None,
             () if only(&["", "txn"]) && appends => Some(Self::ListAppend),
             () if only(&["", "txn"]) && writes => Some(Self::RwRegister),
+            () if names.contains("poll") && only(&KAFKA) => Some(Self::Kafka),
             () if only(&["acquire", "release"]) => Some(Self::Mutex),
             () if only(&["read", "transfer"]) && (names.contains("transfer") || maps) => {
                 Some(Self::Bank)
@@ -131,6 +141,7 @@ impl Model {
             Self::Bank => bank::judge(&operations),
             Self::Counter => counter::judge(&operations),
             Self::SetFull => set::judge(&operations),
+            Self::Kafka => kafka::judge(&operations),
             Self::ListAppend => list_append::judge(&operations, consistency),
             Self::RwRegister => rw_register::judge(&operations, consistency),
         }

@@ -2,4 +2,5 @@
 
 pub mod bank;
 pub mod counter;
+pub mod kafka;
 pub mod set;

@@ -1,0 +1,86 @@
+//! Clusters of nodes in virtual time, on links that break, from one seed each.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
+
+mod bench;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bench::judge::{assert_well, judge};
+use bench::workload::Kind;
+use bench::{Plan, simulated};
+use checker::Verdict;
+use groupcast::group::{Delivery, Order};
+use maelstrom::Settings;
+
+const LASTS: Duration = Duration::from_secs(20);
+
+#[test]
+fn all_workloads_are_served_where_nothing_breaks() {
+    for (seed, kind) in (1..).zip(Kind::ALL) {
+        let bench = simulated::run_well(Plan::new(kind, seed, LASTS));
+        let mut errors = bench.counts.keys().filter_map(|kind| kind.strip_prefix("error "));
+        // Registers that do not exist or hold something else are no faults.
+        assert!(errors.all(|code| ["20", "22"].contains(&code)), "{kind:?}: {:?}", bench.counts);
+    }
+}
+
+#[test]
+fn all_workloads_are_served_through_partitions() {
+    let mut errors = BTreeSet::new();
+    for kind in Kind::ALL {
+        for seed in 1..=6 {
+            let plan = Plan::new(kind, seed, LASTS).with_partitions();
+            errors.extend(simulated::run_well(plan).counts.into_keys());
+        }
+    }
+    // Else the partitions did no harm, and nothing was shown.
+    for code in [0, 11, 13] {
+        assert!(errors.contains(&format!("error {code}")), "{code} was never told: {errors:?}");
+    }
+}
+
+#[test]
+fn what_needs_the_order_survives_deaths() {
+    for kind in [Kind::LinKv, Kind::TxnListAppend, Kind::Kafka] {
+        for seed in 1..=6 {
+            simulated::run_well(Plan::new(kind, seed, 2 * LASTS).with_kills());
+        }
+    }
+}
+
+#[test]
+fn links_may_lose_and_delay() {
+    let order = Order::Lamport;
+    for (seed, kind) in (1..).zip(Kind::ALL) {
+        let delay = Duration::from_millis(200);
+        let plan = Plan { loss: 0.05, delay, ..Plan::new(kind, seed, LASTS) };
+        for order in [Order::Sequencer, order] {
+            let settings = Settings { order, ..Settings::default() };
+            assert_well(&simulated::run(plan.clone(), settings));
+        }
+    }
+}
+
+#[test]
+fn one_seed_is_one_run() {
+    let run = || simulated::run_well(Plan::new(Kind::LinKv, 7, LASTS).with_partitions());
+    let (one, other) = (run(), run());
+    assert_eq!(one.history, other.history);
+    assert_eq!(one.counts, other.counts);
+}
+
+/// The bench finds what it is for: a sequencer that is cut off, and delivers what only it has.
+#[test]
+fn agreed_delivery_is_found_not_to_be_linearizable() {
+    let settings = Settings { delivery: Delivery::Agreed, ..Settings::default() };
+    for kind in [Kind::LinKv, Kind::TxnListAppend] {
+        let is_found = |seed| {
+            let plan = Plan::new(kind, seed, LASTS).with_partitions();
+            let bench = simulated::run(plan, settings.clone());
+            judge(kind, &bench.history).is_some_and(|finding| finding.verdict == Verdict::Fail)
+        };
+        assert!((1..=20).any(is_found), "{kind:?}: not in twenty seeds");
+    }
+}
