@@ -41,6 +41,15 @@ fn all_workloads_are_served_through_partitions() {
     }
 }
 
+/// Polls whose last step, the commit, was refused by a node that was cut off: they were taken for
+/// polls that had not happened, and their messages were missing.
+#[test]
+fn a_commit_that_is_refused_skips_no_message() {
+    for seed in [100, 104, 108] {
+        simulated::run_well(Plan::new(Kind::Kafka, seed, LASTS).with_partitions());
+    }
+}
+
 #[test]
 fn what_needs_the_order_survives_deaths() {
     for kind in [Kind::LinKv, Kind::TxnListAppend, Kind::Kafka] {

@@ -229,7 +229,7 @@ impl Cluster {
                     NotTaken::NoRoom => "the group does not keep up",
                     NotTaken::TooLarge => "the request is too long for the group",
                 };
-                self.refused(&message, &Refusal::unavailable(text), output);
+                self.refused(&message, Refusal::unavailable(text), output);
             }
             Report::Removed(messages) => {
                 output.notes.push("the group goes on without this node, which asks to join".into());

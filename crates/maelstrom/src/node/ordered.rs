@@ -73,10 +73,12 @@ impl Cluster {
         output: &mut Output,
     ) -> Result<(), Refusal> {
         if self.requests.waiting.len() + self.requests.begun.len() >= WAITING_MAX {
-            return Err(Refusal::unavailable(format!("{WAITING_MAX} requests wait already")));
+            let refusal = Refusal::unavailable(format!("{WAITING_MAX} requests wait already"));
+            return Err(told(&operation, refusal));
         }
         if self.is_open && self.member.group().is_ready() && !self.hears_majority(now) {
-            return Err(Refusal::unavailable("this node does not hear a majority of its group"));
+            let refusal = Refusal::unavailable("this node does not hear a majority of its group");
+            return Err(told(&operation, refusal));
         }
         self.requests.waiting.push_back((now + ANSWER_LIMIT, asker, operation));
         self.begin_waiting(now, output);
@@ -117,31 +119,33 @@ impl Cluster {
         let Some(asker) = self.settle(&envelope) else { return };
         output.packets.push(match found {
             Ok((kind, fields)) => asker.answer(self.name(), kind, fields),
-            Err(refusal) => refusal.answer(self.name(), &asker),
+            Err(refusal) => told(&envelope.operation, refusal).answer(self.name(), &asker),
         });
     }
 
     /// The group did not take a message: it was not begun.
-    pub(super) fn refused(&mut self, message: &[u8], refusal: &Refusal, output: &mut Output) {
-        let envelope = serde_json::from_slice::<Envelope<'_>>(message);
-        if let Ok(Some(asker)) = envelope.map(|envelope| self.settle(&envelope)) {
-            output.packets.push(refusal.answer(self.name(), &asker));
+    pub(super) fn refused(&mut self, message: &[u8], refusal: Refusal, output: &mut Output) {
+        if let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(message)
+            && let Some(asker) = self.settle(&envelope)
+        {
+            output.packets.push(told(&envelope.operation, refusal).answer(self.name(), &asker));
         }
     }
 
     /// This node is out of the group, and cannot tell whether the group had the message.
     pub(super) fn in_doubt(&mut self, message: &[u8], output: &mut Output) {
         let text = "this node was removed from its group; others may have done it or not";
-        self.refused(message, &Refusal::new(Code::Crash, text), output);
+        self.refused(message, Refusal::new(Code::Crash, text), output);
     }
 
     /// Answers what has waited for too long.
     pub(super) fn expire(&mut self, now: Instant, output: &mut Output) {
         let me = self.name().to_owned();
-        while let Some((_, asker, _)) = self.requests.waiting.pop_front_if(|(due, ..)| *due <= now)
+        while let Some((_, asker, operation)) =
+            self.requests.waiting.pop_front_if(|(due, ..)| *due <= now)
         {
             let refusal = Refusal::unavailable("this node is not in a group that can take it");
-            output.packets.push(refusal.answer(&me, &asker));
+            output.packets.push(told(&operation, refusal).answer(&me, &asker));
         }
         while let Some(first) = self.requests.begun.first_entry()
             && first.get().0 <= now
@@ -157,6 +161,16 @@ impl Cluster {
         let is_own = envelope.from == self.name() && envelope.life == self.requests.life;
         let begun = is_own.then(|| self.requests.begun.remove(&envelope.number));
         begun.flatten().map(|(_, asker)| asker)
+    }
+}
+
+/// A refusal as it is told. The workbench's client commits at the end of each poll, has gone on to
+/// the next offset by then, and takes a definite error for one of the whole poll: its checker would
+/// see the messages of that poll skipped. After an indefinite one it begins again, elsewhere.
+fn told(operation: &Operation, refusal: Refusal) -> Refusal {
+    match operation {
+        Operation::Commit { .. } => Refusal { code: Code::Crash, ..refusal },
+        _ => refusal,
     }
 }
 
