@@ -12,6 +12,7 @@ use crate::export::ExportArgs;
 use crate::group::member::MemberArgs;
 use crate::group::{GroupArgs, preset};
 use crate::lab::LabVerb;
+use crate::maelstrom::MaelstromArgs;
 use crate::node::NodeArgs;
 use crate::run::RunArgs;
 use crate::scenario::{Scenario, ScenarioError};
@@ -49,6 +50,8 @@ enum Verb {
     /// Runs experiments, reports on them, and compares them
     #[command(subcommand)]
     Lab(LabVerb),
+    /// Is a node of a test of the Maelstrom workbench, on standard input and output
+    Maelstrom(MaelstromArgs),
     /// Shows presets and resolved scenarios
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
         Verb::Export(args) => crate::export::command(args),
         Verb::Bench(verb) => crate::bench::command(verb),
         Verb::Lab(verb) => crate::lab::command(verb),
+        Verb::Maelstrom(args) => crate::maelstrom::command(args),
         Verb::Config(verb) => config(verb),
         Verb::Group(args) => crate::group::command(args),
         Verb::GroupMember(args) => crate::group::member::run(args).map(|()| ExitCode::SUCCESS),

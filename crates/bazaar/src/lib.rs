@@ -10,6 +10,7 @@ pub mod export;
 pub mod group;
 pub mod houses;
 pub mod lab;
+pub mod maelstrom;
 pub mod node;
 pub mod overlay;
 pub mod run;

@@ -110,7 +110,9 @@ impl Model {
             () if names.is_empty() => None,
             () if only(&["", "txn"]) && appends => Some(Self::ListAppend),
             () if only(&["", "txn"]) && writes => Some(Self::RwRegister),
-            () if names.contains("poll") && only(&KAFKA) => Some(Self::Kafka),
+            () if (names.contains("send") || names.contains("poll")) && only(&KAFKA) => {
+                Some(Self::Kafka)
+            }
             () if only(&["acquire", "release"]) => Some(Self::Mutex),
             () if only(&["read", "transfer"]) && (names.contains("transfer") || maps) => {
                 Some(Self::Bank)

@@ -154,3 +154,93 @@ fn what_a_history_is_of_is_guessed() {
         assert!(!model.promise(Consistency::default()).is_empty());
     }
 }
+
+#[test]
+fn logs_that_are_as_they_should_be() {
+    // Late for one, in doubt for another, refused, assigned anew, and two messages in one poll.
+    let told = evidence(
+        r#"0 invoke send [["send","k",7]]
+           0 ok send [["send","k",[0,7]]]
+           0 invoke send [["send","k",8]]
+           0 info send
+           1 invoke send [["send","k",9]]
+           1 fail send
+           1 invoke poll [["poll"]]
+           1 ok poll [["poll",{}]]
+           1 invoke poll [["poll"]]
+           1 ok poll [["poll",{"k":[[0,7],[4,8]]}]]
+           1 invoke assign ["k"]
+           1 ok assign ["k"]
+           1 invoke poll [["poll"]]
+           1 ok poll [["poll",{"k":[[0,7]]}]]
+           2 invoke send [["send","k",10]]
+           2 ok send [["send","k",[5,10]]]"#,
+    );
+    assert_eq!(told, "Pass: logs: 1, messages sent: 2, polled: 3");
+    let told = evidence("0 invoke poll [[\"poll\"]]\n0 ok poll [[\"poll\",{}]]");
+    assert_eq!(told, "NeverExercised: nobody polled a message");
+}
+
+/// Three messages, sent by 0, and what happened then.
+fn logs(lines: &str) -> String {
+    let sent = (0..3).map(|at| {
+        let message = at + 10;
+        format!(
+            "0 invoke send [[\"send\",\"k\",{message}]]\n0 ok send [[\"send\",\"k\",[{at},{message}]]]\n"
+        )
+    });
+    evidence(&(sent.collect::<String>() + lines))
+}
+
+fn polls(polls: &[(u32, &str)]) -> String {
+    let line = |(process, pairs): &(u32, &str)| {
+        format!(
+            "{process} invoke poll [[\"poll\"]]\n{process} ok poll [[\"poll\",{{\"k\":{pairs}}}]]\n"
+        )
+    };
+    logs(&polls.iter().map(line).collect::<String>())
+}
+
+#[test]
+fn each_anomaly_of_logs_is_found() {
+    let lost = "Fail: 11 stands at offset 1 of k by line 4, and offset 2 was polled, but no poll \
+                ever read it: a lost write";
+    assert_eq!(polls(&[(1, "[[0,10]]"), (2, "[[2,12]]")]), lost);
+    let two = "Fail: offset 1 of k held 11 at line 4 and 12 at line 8";
+    assert_eq!(polls(&[(1, "[[0,10],[1,12]]")]), two);
+    let twice =
+        "Fail: 12 stands at offset 2 of k and at offset 3, at line 8: it was appended twice";
+    assert_eq!(polls(&[(1, "[[0,10],[1,11],[2,12],[3,12]]")]), twice);
+    let made_up = "Fail: 13 was polled from k at line 8, but nobody sent it, or its sending surely \
+                   failed";
+    assert_eq!(polls(&[(1, "[[3,13]]")]), made_up);
+    let within =
+        "Fail: process 1 polled offset 1 of k at line 8 and then 0 at line 8: nonmonotonic";
+    assert_eq!(polls(&[(1, "[[1,11],[0,10]]")]), within);
+    let between =
+        "Fail: process 1 polled offset 1 of k at line 8 and then 1 at line 10: nonmonotonic";
+    assert_eq!(polls(&[(1, "[[0,10],[1,11]]"), (1, "[[1,11]]")]), between);
+    let skip = "Fail: process 1 polled offset 0 of k at line 8 and then 2 at line 10, and skipped 11 \
+                at offset 1";
+    assert_eq!(polls(&[(1, "[[0,10]]"), (1, "[[2,12]]"), (2, "[[0,10],[1,11],[2,12]]")]), skip);
+    let within = "Fail: process 1 polled offset 0 of k at line 8 and then 2 at line 8, and skipped 11 \
+                  at offset 1";
+    assert_eq!(polls(&[(1, "[[0,10],[2,12]]")]), within);
+    let sent = "0 invoke send [[\"send\",\"k\",13]]\n0 ok send [[\"send\",\"k\",[1,13]]]";
+    assert_eq!(logs(sent), "Fail: offset 1 of k held 11 at line 4 and 13 at line 8");
+    let back = "1 invoke send [[\"send\",\"k\",13]]\n1 ok send [[\"send\",\"k\",[9,13]]]\n\
+                1 invoke send [[\"send\",\"k\",14]]\n1 ok send [[\"send\",\"k\",[8,14]]]\n";
+    let nonmonotonic = "Fail: process 1 sent to offset 9 of k at line 8 and to offset 8 at line 10: \
+                        nonmonotonic";
+    assert_eq!(logs(back), nonmonotonic);
+}
+
+#[test]
+fn what_is_no_operation_of_logs_is_said() {
+    for value in
+        ["3", "[[\"send\",\"k\"]]", "[[\"poll\",{\"k\":[[-1,3]]}]]", "[[\"poll\",{\"k\":3}]]"]
+    {
+        let error = judge(&format!("0 invoke poll [[\"poll\"]]\n0 ok poll {value}")).unwrap_err();
+        assert!(matches!(error, Malformed::NotOfTheModel { line: 2, .. }), "{value}: {error}");
+    }
+}

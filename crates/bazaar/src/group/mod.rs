@@ -122,13 +122,13 @@ pub fn node_of(name: &str) -> Option<NodeId> {
 }
 
 /// Reads an order by its name.
-fn parse_order(text: &str) -> Result<Order, String> {
+pub(crate) fn parse_order(text: &str) -> Result<Order, String> {
     let known = Order::ALL.into_iter().find(|order| order.to_string() == text);
     known.ok_or_else(|| "give fifo, causal, sequencer or lamport".to_owned())
 }
 
 /// Reads a delivery by its name.
-fn parse_delivery(text: &str) -> Result<Delivery, String> {
+pub(crate) fn parse_delivery(text: &str) -> Result<Delivery, String> {
     let known = Delivery::ALL.into_iter().find(|delivery| delivery.to_string() == text);
     known.ok_or_else(|| "give agreed or safe".to_owned())
 }
