@@ -110,6 +110,8 @@ impl Cluster {
             return;
         }
         self.heard.insert(from, now);
+        // What this may answer must not be late.
+        self.expire(now, output);
         let is_understood = match packet.kind() {
             member::KIND => match self.member.packet(now, from, &packet.body) {
                 Some(wishes) => {
