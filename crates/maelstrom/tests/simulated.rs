@@ -72,6 +72,23 @@ fn links_may_lose_and_delay() {
     }
 }
 
+/// Messages between five nodes, an operation of a client: what docs/maelstrom.md says.
+#[test]
+fn operations_cost_what_the_page_says() {
+    let cost = |kind, order, name: &str| {
+        let settings = Settings { order, ..Settings::default() };
+        let bench = simulated::run(Plan::new(kind, 1, LASTS), settings);
+        let asked = bench.counts.get(if kind == Kind::Broadcast { "broadcast" } else { "txn" });
+        bench.counts[name] as f64 / *asked.unwrap() as f64
+    };
+    let costs = [
+        cost(Kind::Broadcast, Order::Sequencer, "gossip"),
+        cost(Kind::TxnListAppend, Order::Sequencer, "group"),
+        cost(Kind::TxnListAppend, Order::Lamport, "group"),
+    ];
+    assert_eq!(costs.map(|cost| cost.round()), [10.0, 16.0, 23.0], "{costs:?}");
+}
+
 #[test]
 fn one_seed_is_one_run() {
     let run = || simulated::run_well(Plan::new(Kind::LinKv, 7, LASTS).with_partitions());

@@ -52,7 +52,8 @@ pub struct Settings {
     /// When a message may be delivered. With [`Delivery::Agreed`] registers and transactions are
     /// not linearizable in a partition: docs/maelstrom.md.
     pub delivery: Delivery,
-    /// Which life of the node this is: higher than all before.
+    /// Which life of the node this is: higher than all before, and by more than the number of times
+    /// that the group removed the last one. Nanoseconds of a clock do.
     pub life: u64,
     /// What its chance begins with.
     pub seed: u64,

@@ -21,7 +21,8 @@ struct Simulated {
 
 impl Nodes for Simulated {
     fn start(&mut self, node: usize) {
-        self.lives += 1;
+        // As far apart as clocks are: a member takes a new number each time that it is removed.
+        self.lives += 1 << 20;
         let (life, seed) = (self.lives, self.seeds.next_u64());
         self.nodes[node] = Some(Node::new(Settings { life, seed, ..self.settings.clone() }));
     }
