@@ -24,8 +24,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::refusal::{Code, Refusal};
+use crate::services::size_bytes;
 
-/// How much is held, in bytes of JSON: what a node sends another that begins anew.
+/// How much is held, as the other services count it: what a node sends another that begins anew.
 pub const HELD_BYTES_MAX: usize = 64 << 20;
 /// How many lives are told apart. A workbench starts each of at most 128 nodes a few times.
 pub const LIVES_MAX: usize = 4096;
@@ -132,7 +133,7 @@ impl Gossip {
     /// # Errors
     /// The set is full; nothing has changed.
     pub fn broadcast(&mut self, value: Value) -> Result<(), Refusal> {
-        let held_bytes = self.held_bytes.saturating_add(value.to_string().len());
+        let held_bytes = self.held_bytes.saturating_add(size_bytes(&value));
         if held_bytes > HELD_BYTES_MAX {
             let text = format!("the set is full: it holds at most {HELD_BYTES_MAX} bytes");
             return Err(Refusal::new(Code::Abort, text));
@@ -212,14 +213,17 @@ impl Gossip {
         if peer.life != Some(word.life) {
             *peer = Peer { life: Some(word.life), ..Peer::default() };
         }
+        for piece in word.pieces {
+            self.take(piece);
+        }
+        // What is not known here need not be sent there.
         for (life, mark) in word.have {
-            if peer.has.contains_key(&life) || peer.has.len() < LIVES_MAX {
+            if self.shares.contains_key(&life)
+                && let Some(peer) = self.peers.get_mut(from)
+            {
                 let known = peer.has.entry(life).or_default();
                 *known = known.max(mark);
             }
-        }
-        for piece in word.pieces {
-            self.take(piece);
         }
         word.asks.then(|| {
             let (life, have) = (self.life, self.marks());
@@ -251,10 +255,15 @@ impl Gossip {
 
     /// Takes of a piece what is new and follows what is here.
     fn take(&mut self, piece: Piece) {
-        if piece.life == self.name
-            || !self.shares.contains_key(&piece.life) && self.shares.len() >= LIVES_MAX
-        {
+        if piece.life == self.name {
             return;
+        }
+        if !self.shares.contains_key(&piece.life) {
+            let held_bytes = self.held_bytes.saturating_add(piece.life.len());
+            if self.shares.len() >= LIVES_MAX || held_bytes > HELD_BYTES_MAX {
+                return;
+            }
+            self.held_bytes = held_bytes;
         }
         let share = self.shares.entry(piece.life).or_default();
         if piece.sums.adds > share.sums.adds {
@@ -263,7 +272,7 @@ impl Gossip {
         let held = (share.values.len() as u64).checked_sub(piece.first);
         let Some(held) = held.and_then(|held| usize::try_from(held).ok()) else { return };
         for value in piece.values.into_iter().skip(held) {
-            let held_bytes = self.held_bytes.saturating_add(value.to_string().len());
+            let held_bytes = self.held_bytes.saturating_add(size_bytes(&value));
             if held_bytes > HELD_BYTES_MAX {
                 return;
             }

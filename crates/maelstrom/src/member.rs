@@ -58,7 +58,7 @@ impl Member {
         wishes
     }
 
-    /// Hands the member a packet of another one. False if it is none.
+    /// Hands the member a packet of another one; none if it is not that.
     pub fn packet(&mut self, now: Instant, from: NodeId, body: &Body) -> Option<Vec<Wish>> {
         let bytes = hex::to_bytes(body.get("bytes")?.as_str()?)?;
         let body: Message = wire::from_bytes(&bytes).ok()?;

@@ -11,12 +11,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::packet::Body;
+use crate::packet::{Body, LINE_BYTES_MAX};
 use crate::refusal::{Code, Refusal};
 
-/// How much is held, in bytes of JSON. A state has to fit into one transfer to a new member, and
-/// this into the memory of a small machine several times.
+/// How much is held, in bytes of JSON and [`OVERHEAD_BYTES`] a value. A state has to fit into one
+/// transfer to a new member, and this into the memory of a small machine several times.
 pub const STATE_BYTES_MAX: usize = 64 << 20;
+/// What a value counts beside its text: about what its place takes.
+const OVERHEAD_BYTES: usize = 64;
+/// How much a transaction may read: its answer is one line. It could else read one long list ten
+/// thousand times.
+const READ_BYTES_MAX: usize = LINE_BYTES_MAX;
 /// How many messages of each log an answer to `poll` holds. The client asks on from the last one.
 pub const POLL_MESSAGES_MAX: usize = 256;
 
@@ -186,11 +191,23 @@ impl Services {
     }
 
     fn transact(&mut self, micros: &[Micro]) -> Result<Value, Refusal> {
-        let new = micros.iter().map(|micro| match micro {
-            Micro::Read(_) => 0,
-            Micro::Append(key, value) => size_bytes(key) + size_bytes(value),
-        });
-        self.take(new.sum())?;
+        let (mut reads, mut read_bytes, mut new_bytes) = (0, 0_usize, 0);
+        for micro in micros {
+            match micro {
+                Micro::Read(key) => {
+                    let list = self.lists.get(&key.to_string()).into_iter().flatten();
+                    reads += 1;
+                    read_bytes += list.map(size_bytes).sum::<usize>();
+                }
+                Micro::Append(key, value) => new_bytes += size_bytes(key) + size_bytes(value),
+            }
+            // Each read may see all that is appended here.
+            if read_bytes.saturating_add(new_bytes.saturating_mul(reads)) > READ_BYTES_MAX {
+                let text = format!("it reads more than {READ_BYTES_MAX} bytes; nothing was done");
+                return Err(Refusal::new(Code::Abort, text));
+            }
+        }
+        self.take(new_bytes)?;
         let done = micros.iter().map(|micro| match micro {
             Micro::Read(key) => json!(["r", key, self.lists.get(&key.to_string())]),
             Micro::Append(key, value) => {
@@ -217,8 +234,9 @@ impl Services {
     }
 }
 
-fn size_bytes(value: &Value) -> usize {
-    value.to_string().len()
+/// What a value counts.
+pub(crate) fn size_bytes(value: &Value) -> usize {
+    value.to_string().len() + OVERHEAD_BYTES
 }
 
 fn no_key(key: &Value) -> Refusal {

@@ -64,7 +64,8 @@ fn a_state_is_restored_and_other_bytes_are_not() {
 
 #[test]
 fn a_store_that_is_full_changes_nothing() {
-    let mut services = Services { held_bytes: STATE_BYTES_MAX - 4, ..Services::default() };
+    let mut services =
+        Services { held_bytes: STATE_BYTES_MAX - OVERHEAD_BYTES - 4, ..Services::default() };
     let before = services.clone();
     let write = json!({"do": "write", "key": 1, "value": "abc"});
     assert_eq!(answer(&mut services, write), Err(Code::Abort));
@@ -73,4 +74,21 @@ fn a_store_that_is_full_changes_nothing() {
     assert_eq!(services, before);
     let small = json!({"do": "write", "key": 1, "value": 2});
     assert_eq!(answer(&mut services, small), Ok(json!(["write_ok", {}])));
+}
+
+#[test]
+fn a_transaction_that_reads_too_much_changes_nothing() {
+    let mut services = Services::default();
+    let long = "x".repeat(1 << 20);
+    let append = json!({"do": "txn", "micros": [{"append": [1, long]}]});
+    answer(&mut services, append).unwrap();
+    let before = services.clone();
+    let read = |times: usize| {
+        let mut micros = vec![json!({"append": [2, 3]})];
+        micros.extend(vec![json!({"read": 1}); times]);
+        json!({"do": "txn", "micros": micros})
+    };
+    assert_eq!(answer(&mut services, read(8)), Err(Code::Abort));
+    assert_eq!(services, before);
+    assert!(answer(&mut services, read(7)).is_ok());
 }
