@@ -1,32 +1,34 @@
 //! Who begins the group: the first node of the list, once it knows that there is none.
 //!
 //! ```text
-//!   first node   founding { life, asks }      each other node    each period, until all answered
-//!   other node   founding { life, has_been }  first node         has it ever been in a group?
+//!   each node    founding { life, asks }             each other   each period, until it answered
+//!   other node   founding { life, has_been, open }   the asker    has it been in a group, and does
+//!                                                                 it know of one that was open?
 //!
 //!   all answered, none has been in one   ──▶  the first node founds the group
 //!   one has been in one                  ──▶  the first node joins, like all others
 //! ```
 //!
 //! *Promise:* a first node that is killed and starts again never founds a second group beside one
-//! that has told a client anything. *Why:* a group tells clients something only when a majority of
-//! the nodes was in it at once, and then one of the others has been in it for as long as that one
-//! lives. Only members let others in: if all answered that they had not been in any group, none can
-//! come into one later but by this founding. What this cannot see is a group all of whose members
-//! were killed: its state is gone, and the next one begins with nothing (the group is in `memory`
-//! mode).
+//! that has told a client anything. *Why:* a group tells clients something only when it is open: a
+//! majority of the nodes is in one view. Then one of the others has been in it for as long as that
+//! one lives, and whoever starts again hears of it from those that live, and hands it on. Only
+//! members let others in: if all answered that they had not been in any group, none can come into
+//! one later but by this founding. What this cannot see is a group all of whose members died before
+//! one of them had told another one's next life: its state is gone, and the next one begins with
+//! nothing (the group is in `memory` mode).
 
 use std::collections::BTreeSet;
 
 use machine::NodeId;
 
-/// What a node has to find out before it begins.
-#[derive(Debug)]
-pub enum Founding {
-    /// It is not for this node, or it is done.
-    Done,
+/// What a node has to find out when it begins.
+#[derive(Debug, Default)]
+pub struct Founding {
+    /// Whether it is for this node to found the group.
+    founds: bool,
     /// These have not answered yet.
-    Asking(BTreeSet<NodeId>),
+    unanswered: BTreeSet<NodeId>,
 }
 
 /// What is to be done.
@@ -41,37 +43,29 @@ pub enum Step {
 impl Founding {
     /// The node `me` of these nodes begins: what to do at once, if anything.
     pub fn begin(me: NodeId, all: &BTreeSet<NodeId>) -> (Self, Option<Step>) {
-        let others: BTreeSet<_> = all.iter().copied().filter(|node| *node != me).collect();
-        if all.first() != Some(&me) {
-            return (Self::Done, Some(Step::Join));
+        let unanswered: BTreeSet<_> = all.iter().copied().filter(|node| *node != me).collect();
+        let founds = all.first() == Some(&me);
+        match (founds, unanswered.is_empty()) {
+            (true, true) => (Self::default(), Some(Step::Found)),
+            (true, false) => (Self { founds, unanswered }, None),
+            (false, _) => (Self { founds, unanswered }, Some(Step::Join)),
         }
-        if others.is_empty() {
-            return (Self::Done, Some(Step::Found));
-        }
-        (Self::Asking(others), None)
     }
 
     /// Whom to ask.
     pub fn unanswered(&self) -> impl Iterator<Item = NodeId> {
-        match self {
-            Self::Done => None,
-            Self::Asking(nodes) => Some(nodes.iter().copied()),
-        }
-        .into_iter()
-        .flatten()
+        self.unanswered.iter().copied()
     }
 
     /// A node answered whether it has ever been in a group.
     pub fn answered(&mut self, from: NodeId, has_been: bool) -> Option<Step> {
-        let Self::Asking(nodes) = self else { return None };
-        nodes.remove(&from);
-        let step = match (has_been, nodes.is_empty()) {
+        self.unanswered.remove(&from);
+        let step = match (has_been, self.unanswered.is_empty()) {
             (true, _) => Step::Join,
             (false, true) => Step::Found,
             (false, false) => return None,
         };
-        *self = Self::Done;
-        Some(step)
+        std::mem::take(&mut self.founds).then_some(step)
     }
 }
 
@@ -98,12 +92,16 @@ mod tests {
     fn one_that_has_been_in_a_group_is_enough_to_join() {
         let (mut founding, _) = Founding::begin(NodeId(1), &nodes());
         assert_eq!(founding.answered(NodeId(2), true), Some(Step::Join));
-        assert_eq!(founding.unanswered().count(), 0);
+        assert_eq!(founding.answered(NodeId(3), false), None, "it joins already");
     }
 
     #[test]
     fn all_others_join_and_one_alone_founds() {
-        assert_eq!(Founding::begin(NodeId(2), &nodes()).1, Some(Step::Join));
+        let (mut founding, step) = Founding::begin(NodeId(2), &nodes());
+        assert_eq!(step, Some(Step::Join));
+        for other in [1, 3].map(NodeId) {
+            assert_eq!(founding.answered(other, false), None, "it asks only to know");
+        }
         assert_eq!(Founding::begin(NodeId(1), &[NodeId(1)].into()).1, Some(Step::Found));
     }
 }

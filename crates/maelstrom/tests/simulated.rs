@@ -59,6 +59,20 @@ fn what_needs_the_order_survives_deaths() {
     }
 }
 
+/// Deaths and partitions at once may cost a group its majority, so that it waits for good. When its
+/// nodes had died one after another, a second one was founded: other messages at the same offsets.
+#[test]
+fn a_group_that_is_lost_is_not_founded_again() {
+    let lasts = Duration::from_secs(30);
+    let plan = Plan { nodes: 3, loss: 0.03, ..Plan::new(Kind::Kafka, 5016, lasts) };
+    let kills = plan.clone().with_kills().faults;
+    let mut plan = plan.with_partitions();
+    plan.faults.extend(kills);
+    let bench = simulated::run(plan, Settings::default());
+    let finding = judge(Kind::Kafka, &bench.history).unwrap();
+    assert_eq!(finding.verdict, Verdict::Pass, "{}", finding.evidence);
+}
+
 #[test]
 fn links_may_lose_and_delay() {
     let order = Order::Lamport;

@@ -42,6 +42,8 @@ pub struct Cluster {
     pub(super) member: Member,
     /// Whether this life has ever been in a group.
     has_been: bool,
+    /// Whether it has heard of a group that was open.
+    knows_open: bool,
     /// Whether this life has seen a majority of the nodes in a view.
     pub(super) is_open: bool,
     heard: BTreeMap<NodeId, Instant>,
@@ -72,10 +74,11 @@ impl Cluster {
             me,
             life,
             starts_at: Some(now + GREETING_DELAY),
-            founding: Founding::Done,
+            founding: Founding::default(),
             founding_due: None,
             member: Member::new(group, Random::from_seed(settings.seed)),
             has_been: false,
+            knows_open: false,
             is_open: false,
             heard: BTreeMap::new(),
             services: Services::default(),
@@ -295,13 +298,16 @@ impl Cluster {
         let life = body.get("life")?.as_u64()?;
         if let Some(has_been) = body.get("has_been") {
             let has_been = has_been.as_bool()?;
+            self.knows_open |= body.get("open")?.as_bool()?;
             // An answer to an earlier life says nothing of now.
             if life == self.life {
                 let step = self.founding.answered(from, has_been);
                 self.step(now, step, output);
             }
         } else {
-            let body = json!({"type": FOUNDING, "life": life, "has_been": self.has_been});
+            let open = self.is_open || self.knows_open;
+            let has_been = self.has_been || open;
+            let body = json!({"type": FOUNDING, "life": life, "has_been": has_been, "open": open});
             output.packets.extend(self.packet_of(from, body));
         }
         Some(())
