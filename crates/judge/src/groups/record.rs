@@ -41,7 +41,8 @@ pub struct InView {
 #[derive(Debug, Clone)]
 pub struct Stay {
     pub node: NodeId,
-    /// Whether it saw the group from its beginning: it had been in no view before.
+    /// Whether it saw the group from its beginning: it had been in no view before, and nobody had
+    /// delivered anything in an earlier one.
     pub is_first: bool,
     pub views: Vec<InView>,
 }
@@ -105,6 +106,13 @@ impl Record {
                 }
                 GroupTold::Other => {}
             }
+        }
+        let busy = |view: &&InView| !view.deliveries.is_empty();
+        let views = record.stays.iter().flat_map(|stay| &stay.views);
+        let first_busy = views.filter(busy).map(|view| view.number).min();
+        for stay in &mut record.stays {
+            let entered = stay.views.first().map(|view| view.number);
+            stay.is_first &= first_busy.is_none_or(|busy| entered.is_some_and(|at| at <= busy));
         }
         Ok(record)
     }

@@ -91,7 +91,7 @@ impl GroupWorld {
 
     pub(super) fn crash(&mut self, node: NodeId) {
         self.world.crash(node);
-        self.watch.crashed(node);
+        self.watch.crashed(self.world.now(), node);
     }
 
     pub(super) fn end(&mut self, index: usize) {

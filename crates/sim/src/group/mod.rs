@@ -21,6 +21,7 @@ mod history;
 mod liveness;
 mod message;
 mod properties;
+mod record;
 mod seeds;
 mod storm;
 mod swarm;
@@ -53,6 +54,8 @@ pub struct Options {
     pub delivery: Option<Delivery>,
     /// Whether a line an event is written down.
     pub trace: bool,
+    /// Whether what members tell is kept, as a run of a group leaves it.
+    pub record: bool,
     /// What goes wrong in all worlds, instead of what each seed draws.
     pub plan: Option<Plan>,
     /// A bug to be found.
@@ -81,6 +84,8 @@ pub struct Outcome {
     pub violation: Option<Violation>,
     /// How often each rare path was taken.
     pub marks: Marks,
+    /// What members told, a line of JSON each, if it was to be kept.
+    pub record: Vec<String>,
     /// The lines, if they were asked for.
     pub trace: String,
 }
@@ -122,6 +127,7 @@ pub fn run_swarm(swarm: Swarm, options: &Options) -> Outcome {
         virtual_time: world.now().since(Instant::ZERO),
         faults,
         marks: world.marks.clone(),
+        record: watch.record.lines.unwrap_or_default(),
         messages: [world.delivered, world.network.lost, world.network.duplicated],
         is_lost,
         is_reckless: swarm.is_reckless,

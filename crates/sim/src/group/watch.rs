@@ -10,6 +10,7 @@ use machine::{Instant, NodeId};
 use super::history::{History, Sent};
 use super::message::{MessageId, log_from_state, log_to_state};
 use super::properties::{self, OneLine, StateTransfer, TotalOrder, Uniformity, ViewSynchrony};
+use super::record::Record;
 use super::swarm::Swarm;
 use crate::engine::Observer;
 use crate::invariants::Violation;
@@ -42,6 +43,7 @@ pub(super) struct Watch {
     pub violation: Option<Violation>,
     pub contents: Contents,
     pub history: History,
+    pub record: Record,
     pub one_line: OneLine,
     /// What applications answer, for the world to pass on.
     pub answers: Vec<(NodeId, Command)>,
@@ -60,11 +62,12 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub fn new(swarm: &Swarm) -> Self {
+    pub fn new(swarm: &Swarm, is_recorded: bool) -> Self {
         Self {
             violation: None,
             contents: Contents::default(),
             history: History::new(swarm.nodes as usize, &swarm.settings),
+            record: Record::new(is_recorded),
             one_line: OneLine::default(),
             answers: Vec::new(),
             waits_for_room: BTreeSet::new(),
@@ -89,17 +92,19 @@ impl Watch {
     }
 
     /// A node crashes, or starts again.
-    pub fn crashed(&mut self, node: NodeId) {
+    pub fn crashed(&mut self, now: Instant, node: NodeId) {
+        self.record.ended(now, node);
         self.history.stay_ended(node);
         self.waits_for_room.remove(&node);
     }
 
     /// A node is about to send a message of this length: which it is.
-    pub fn begin_to_send(&mut self, node: NodeId, length_bytes: usize) -> Bytes {
+    pub fn begin_to_send(&mut self, now: Instant, node: NodeId, length_bytes: usize) -> Bytes {
         let member = self.history.of(node);
         let (stay, mut after) = (member.stay, member.next.clone());
         after[node.0 as usize] = 0;
         let id = MessageId { sender: node.0, number: member.sent.len() as u32 };
+        self.record.sent(now, id, stay);
         let message = id.to_message(length_bytes);
         let length_bytes = message.len();
         self.history.of_mut(node).sent.push(Sent { length_bytes, stay, after });
@@ -129,6 +134,7 @@ impl Watch {
     }
 
     fn view(&mut self, now: Instant, node: NodeId, view: &View) {
+        self.record.view(now, node, view);
         let before = self.history.of(node).view;
         let held = self.one_line.installed(node, before, view);
         self.hold("one line of views", now, held);
@@ -154,6 +160,7 @@ impl Watch {
             Ok(id) => id,
             Err(evidence) => return self.hold("integrity", now, Err(evidence)),
         };
+        self.record.delivered(now, node, id, &self.history);
         self.hold("FIFO order", now, properties::fifo(&self.history, node, id));
         self.hold("causal order", now, properties::causal(&self.history, node, id));
         let held = self.total_order.delivered(&self.history, node, id);
@@ -165,7 +172,8 @@ impl Watch {
         self.contents.delivered += 1;
     }
 
-    fn stepped_out(&mut self, node: NodeId) {
+    fn stepped_out(&mut self, now: Instant, node: NodeId) {
+        self.record.ended(now, node);
         self.history.stay_ended(node);
         self.outside.push(node);
     }
@@ -224,6 +232,7 @@ impl Observer<Group> for Watch {
                 self.contents.handed_back += messages.len() as u64;
                 let held = properties::handed_back(&self.history, node, messages);
                 self.hold("validity", now, held);
+                self.record.ended(now, node);
                 self.history.stay_ended(node);
                 if !self.rejoins {
                     self.outside.push(node);
@@ -232,7 +241,7 @@ impl Observer<Group> for Watch {
             Report::Left => {
                 self.contents.left += 1;
                 self.hold("validity", now, properties::left(&self.history, node));
-                self.stepped_out(node);
+                self.stepped_out(now, node);
             }
             Report::Suspected(..) => self.contents.suspected += 1,
             Report::Meet(..) => {}

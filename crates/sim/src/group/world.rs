@@ -72,7 +72,7 @@ impl GroupWorld {
         }
         let mut group = Self {
             world,
-            watch: Watch::new(&swarm),
+            watch: Watch::new(&swarm, options.record),
             random: Random::fork(seed, 3),
             agenda: BTreeMap::new(),
             agenda_order: 0,
@@ -216,7 +216,7 @@ impl GroupWorld {
         }
         let Some(machine) = self.world.machine(node) else { return };
         let has_room = machine.has_room(length_bytes);
-        let message = self.watch.begin_to_send(node, length_bytes);
+        let message = self.watch.begin_to_send(self.world.now(), node, length_bytes);
         self.world.act(node, Command::Multicast(message), &mut self.watch);
         self.watch.end_to_send(self.world.now(), node, has_room);
         self.after_step(node);
