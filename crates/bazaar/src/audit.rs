@@ -14,7 +14,8 @@ use market::{Act, Kernel, Outcome, RequestId, TermOutcome};
 use serde::Serialize;
 
 use crate::exit;
-use crate::run::{chain, market};
+use crate::node::places;
+use crate::run::{chain, market, take_logs};
 
 /// What `bazaar audit` is told.
 #[derive(Debug, Clone, clap::Args)]
@@ -70,7 +71,7 @@ pub fn command(args: &AuditArgs) -> anyhow::Result<ExitCode> {
 
 fn audit(run: &std::path::Path) -> anyhow::Result<Audit> {
     let mut effects = Effects::default();
-    let (kernel, is_chain) = match chain(run)? {
+    let (mut kernel, is_chain) = match chain(run)? {
         Some(chain) => (chain.replay(|entry, applied| effects.add(&entry.act, applied)), true),
         None => {
             let held = market(run)?.market;
@@ -79,6 +80,10 @@ fn audit(run: &std::path::Path) -> anyhow::Result<Audit> {
             (held.with_context(none)?, false)
         }
     };
+    // While they trade, a log may be ahead of the journal that was read before it.
+    if is_chain && !places::processes(run).exists() {
+        take_logs(run, &mut kernel)?;
+    }
     let mut audit = of_kernel(&kernel);
     audit.effects = is_chain.then_some(effects.seen.len());
     audit.problems.extend(effects.twice);

@@ -117,6 +117,10 @@ pub mod places {
         let name = place.file_name()?.to_str()?;
         name.strip_prefix("peer-")?.parse().ok().map(NodeId)
     }
+    /// What processes leave here for the runner, while the run goes on.
+    pub fn processes(run: &Path) -> PathBuf {
+        run.join("processes")
+    }
     /// The events of one process, while the run goes on: a file each time the node is started,
     /// since a process that is killed may leave a torn line.
     pub fn events(run: &Path, node: NodeId, start: u32) -> PathBuf {

@@ -131,7 +131,10 @@ fn chain_of_warehouse(contents: &Contents, place: &Path) -> anyhow::Result<Chain
 
 /// Takes into the market what traders' own logs hold of terms that are open: where such a log
 /// confirms a sale, its trader may have been killed before the warehouse heard of it.
-fn take_logs(directory: &Path, market: &mut Kernel) -> anyhow::Result<()> {
+///
+/// # Errors
+/// A log is damaged, or is not one of a trader.
+pub fn take_logs(directory: &Path, market: &mut Kernel) -> anyhow::Result<()> {
     let open: Vec<TermId> = market.terms().map(|(term, _)| term).collect();
     for term in open {
         let Ok(node) = u32::try_from(term.trader.0) else { continue };

@@ -27,7 +27,7 @@ use crate::exit;
 use crate::scenario::{Handover, Scenario, ScenarioError};
 use crate::settings::buyers;
 pub use faults::Plan;
-pub use journal::{Chain, chain, market, market_of, of_warehouse};
+pub use journal::{Chain, chain, market, market_of, of_warehouse, take_logs};
 pub use links::Links;
 pub use outcome::{Outcome, read, write_report};
 pub use processes::Processes;
