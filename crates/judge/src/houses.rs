@@ -124,7 +124,8 @@ pub fn load(events: &[Event], houses: Houses) -> Option<Finding> {
     let (mut wanted, mut since_ns, mut changes) = (u64::from(houses.traders), 0, 0);
     for event in end.events {
         if let What::TradersWanted { wanted: now, .. } = event.what {
-            (wanted, since_ns, changes) = (now, event.time_ns, changes + 1);
+            changes += usize::from(now != wanted);
+            (wanted, since_ns) = (now, event.time_ns);
         }
     }
     if changes == 0 {

@@ -13,7 +13,7 @@ use view::{Fault, What};
 
 use super::venue::Venue;
 use crate::houses::hired;
-use crate::scenario::Scenario;
+use crate::scenario::{LeaseDurability, Scenario};
 
 /// What starts traders.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct Provider {
     /// Whether all posts have been held: before that nobody is missing.
     was_complete: bool,
     hired: Vec<NodeId>,
+    /// Whether what one that died knows is known to nobody else.
+    by_log: bool,
 }
 
 impl Provider {
@@ -35,6 +37,7 @@ impl Provider {
             replaces_lost: scenario.houses.replace_lost,
             was_complete: false,
             hired: hired(scenario).collect(),
+            by_log: scenario.houses.durability == LeaseDurability::TraderLog,
         }
     }
 
@@ -53,10 +56,8 @@ impl Provider {
         let wanted = venue.watch().traders_wanted().max(self.elected).saturating_sub(elected);
         let mut running = self.hired.iter().filter(|node| venue.is_running(**node)).count();
         for &trader in &self.hired {
-            if running >= wanted {
-                break;
-            }
-            if !venue.is_running(trader) {
+            let is_missed = self.by_log && traders.contains(&trader);
+            if !venue.is_running(trader) && (is_missed || running < wanted) {
                 let time_ns = venue.now_ns();
                 venue.carry_out(Fault::Join, trader)?;
                 venue.watch_mut().did(time_ns, What::Hired { trader });

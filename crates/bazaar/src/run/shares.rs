@@ -3,7 +3,7 @@
 //! each had a machine of its own.
 //!
 //! A process is put into its group when the warehouse begins a term of it, and taken out when the
-//! term has ended. The groups go with this value; were the runner itself killed, empty ones would
+//! term has ended: into the uppermost group, whichever it was in before. The groups go with this value; were the runner itself killed, empty ones would
 //! stay, which hold nobody.
 
 use std::collections::BTreeMap;

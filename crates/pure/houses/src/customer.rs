@@ -312,6 +312,9 @@ impl Customer {
                 if from == self.settings.warehouse
                     && self.traders.learn(version, terms.clone()) =>
             {
+                if let Some(seen) = &mut self.seen {
+                    seen.forget_all_but(version, &terms);
+                }
                 self.retry_lost(cx);
             }
             Message::Loads { per_second } if from == self.settings.warehouse => {

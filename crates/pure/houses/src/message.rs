@@ -206,6 +206,8 @@ pub enum Buddy {
         term: TermId,
         /// The number of the pairing.
         pairing: u64,
+        /// In which term of its own the buddy was asked to stand.
+        by: TermId,
     },
     /// The warehouse, to a trader: this one holds your deeds.
     Paired {
@@ -276,6 +278,8 @@ pub enum Buddy {
         term: TermId,
         /// The number of the pairing.
         pairing: u64,
+        /// In which term of its own the buddy was asked to stand.
+        by: TermId,
     },
     /// It may: whatever the warehouse asks for of this term, it will not ask this buddy.
     Free {
@@ -283,6 +287,8 @@ pub enum Buddy {
         term: TermId,
         /// The number of the pairing.
         pairing: u64,
+        /// In which term of its own the buddy was asked to stand.
+        by: TermId,
     },
 }
 

@@ -317,7 +317,8 @@ impl Resident {
             self.suspects(Cause::Crash, cx);
             self.tell(What::Suspected { suspect: node, cause: Cause::Crash }, cx);
         }
-        if self.is_replaced(node) || !self.trading.contains(&node) {
+        let holds_post = self.election.seated().values().any(|epoch| epoch.node == node);
+        if self.is_replaced(node) || !holds_post && self.candidates.contains(&node) {
             self.election_input(Input::Closed(node), cx);
         }
     }

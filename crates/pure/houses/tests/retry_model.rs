@@ -144,7 +144,12 @@ impl Retried {
         houses.warehouse_input(Input::Start);
         (0..TRADERS.len()).for_each(|index| houses.trader_input(index, Input::Start));
         houses.settle();
+        // Whoever was to stand by another one may not have had a term of its own yet.
+        houses.warehouse_input(Input::Alarm(warehouse::Alarm::Resend));
+        houses.settle();
         let home = houses.traders[0].term().unwrap();
+        let buddy = houses.warehouse.market().term(home).unwrap().buddy();
+        assert_eq!(buddy.is_some(), self.durability == Durability::Buddy);
         let wish =
             houses::Message::House(houses::House::Wish { term: home, good: salt(), units: 4 });
         houses.warehouse_input(Input::Message { from: TRADERS[0], body: wish });

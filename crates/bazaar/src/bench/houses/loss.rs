@@ -21,7 +21,7 @@ pub struct TraderLossArgs {
     /// Who has the customers of the one that is lost
     #[arg(long, value_enum, value_delimiter = ',', default_value = "survivors,election,provider")]
     instead: Vec<Instead>,
-    /// How traders use what they know: none, ttl, push or lease
+    /// How traders use what they know: none, ttl, push, ledger or lease
     #[arg(long, value_delimiter = ',', default_value = "none,lease")]
     cache: Vec<String>,
     /// How many traders there are
@@ -185,6 +185,7 @@ fn rates(events: &[Event]) -> (f64, f64, f64, f64) {
     let began_ns = sales.first().map_or(0, |(at, _)| *at);
     let behind = sales.iter().map(|(at, _)| *at).filter(|at| (lost_ns..end_ns).contains(at));
     let mut moments: Vec<u64> = std::iter::once(lost_ns).chain(behind).collect();
+    moments.push(end_ns);
     moments.sort_unstable();
     let gap_ns = moments.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
     (

@@ -29,6 +29,9 @@ use crate::message::{Buddy, DEEDS_MAX, Message};
 struct Of {
     /// In which pairing.
     pairing: u64,
+    /// In which term of its own it was asked to, last. A pairing that did not come about may be asked
+    /// for again under its number; what was said in an earlier term counts for nothing then.
+    by: TermId,
     from: u64,
     deeds: Vec<Deed>,
     is_surrendered: bool,
@@ -47,12 +50,12 @@ impl Held {
     }
 
     /// What is held: of which term, in which pairing.
-    fn pairings(&self) -> impl Iterator<Item = (TermId, u64)> {
-        self.terms.iter().map(|(term, of)| (*term, of.pairing))
+    fn pairings(&self) -> impl Iterator<Item = (TermId, u64, TermId)> {
+        self.terms.iter().map(|(term, of)| (*term, of.pairing, of.by))
     }
 
-    fn free(&mut self, term: TermId, pairing: u64) {
-        if self.terms.get(&term).is_some_and(|of| of.pairing == pairing) {
+    fn free(&mut self, term: TermId, pairing: u64, by: TermId) {
+        if self.terms.get(&term).is_some_and(|of| (of.pairing, of.by) == (pairing, by)) {
             self.terms.remove(&term);
         }
     }
@@ -95,11 +98,14 @@ impl Held {
         Some(of.from + of.deeds.len() as u64)
     }
 
-    fn stand(&mut self, term: TermId, pairing: u64) {
+    fn stand(&mut self, term: TermId, pairing: u64, by: TermId) {
         let of = self.terms.entry(term).or_default();
         // What is asked for again stays as it is, and what was surrendered stays so.
         if pairing > of.pairing {
             *of = Of { pairing, ..Of::default() };
+        }
+        if pairing == of.pairing {
+            of.by = by;
         }
     }
 
@@ -123,8 +129,11 @@ impl Trader {
         let is_warehouse = from == self.settings.warehouse;
         match body {
             Buddy::Stand { term, pairing } if is_warehouse => {
-                self.held.stand(term, pairing);
-                cx.send(from, Message::Buddy(Buddy::Stands { term, pairing }));
+                // Who is out of office may be about to go.
+                if let Some(by) = self.term() {
+                    self.held.stand(term, pairing, by);
+                    cx.send(from, Message::Buddy(Buddy::Stands { term, pairing, by }));
+                }
             }
             Buddy::Surrender { term, pairing, taken } if is_warehouse => {
                 let body = match self.held.surrender((term, pairing), taken) {
@@ -158,7 +167,7 @@ impl Trader {
                     };
                 cx.send(from, Message::Buddy(body));
             }
-            Buddy::Free { term, pairing } if is_warehouse => self.held.free(term, pairing),
+            Buddy::Free { term, pairing, by } if is_warehouse => self.held.free(term, pairing, by),
             Buddy::Kept { term, pairing, below } => self.kept((term, pairing), below, cx),
             Buddy::Declined { term, pairing } => {
                 let open = self.open.as_ref();
@@ -172,11 +181,11 @@ impl Trader {
 
     /// Has others look for another buddy, as it is out of office.
     pub(super) fn release(&mut self, cx: &mut Cx<'_>) {
-        for (term, pairing) in self.held.pairings() {
+        for (term, pairing, by) in self.held.pairings() {
             if let Some(trader) = crate::node_of(term.trader) {
                 cx.send(trader, Message::Buddy(Buddy::Declined { term, pairing }));
             }
-            let holds = Message::Buddy(Buddy::Holds { term, pairing });
+            let holds = Message::Buddy(Buddy::Holds { term, pairing, by });
             cx.send(self.settings.warehouse, holds);
         }
     }

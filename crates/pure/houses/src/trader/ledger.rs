@@ -68,6 +68,15 @@ impl Seen {
     }
 }
 
+impl Seen {
+    /// Forgets terms that are not on a roster of this version.
+    pub fn forget_all_but(&mut self, version: u64, roster: &[TermId]) {
+        if version >= self.roster {
+            self.lines.retain(|term, _| roster.contains(term));
+        }
+    }
+}
+
 /// What one trader tells another of its lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct News {
@@ -87,6 +96,8 @@ struct Numbers {
     below: u64,
     /// Those beyond a gap.
     ahead: BTreeSet<u64>,
+    /// All below the first number stand in counts of the second one's version.
+    settled: Option<(u64, u64)>,
 }
 
 impl Numbers {
@@ -103,9 +114,16 @@ impl Numbers {
         self.close_gap();
     }
 
+    /// What is decided need not come any more, once counts have it.
+    fn settle(&mut self, version: u64) {
+        if let Some((below, _)) = self.settled.take_if(|(_, at)| *at <= version) {
+            self.all_below(below);
+        }
+    }
+
     fn close_gap(&mut self) {
         while self.ahead.remove(&self.below) {
-            self.below += 1;
+            self.below = self.below.saturating_add(1);
         }
     }
 }
@@ -156,12 +174,17 @@ impl Ledger {
         line.is_some_and(|line| line.settled.is_none())
     }
 
+    /// Whether the others have not heard of all.
+    pub fn has_news(&self) -> bool {
+        !self.fresh.is_empty()
+    }
+
     /// Promises an order in this term; false, and nothing changes, if there are too many.
     pub fn promise(&mut self, term: TermId, id: RequestId, order: &Order) -> bool {
         if self.lines.len() >= LINES_MAX {
             return false;
         }
-        self.clock += 1;
+        self.clock = self.clock.saturating_add(1);
         let (number, place) = (self.next, (self.clock, term));
         self.next += 1;
         let (good, units) = (order.good.clone(), order.quantity);
@@ -189,12 +212,14 @@ impl Ledger {
         let fresh = &self.fresh;
         self.lines.retain(|place, line| {
             let is_in_counts = line.settled.is_some_and(|at| at <= version);
-            roster.contains(&place.1) && (!is_in_counts || fresh.contains(place))
+            let is_open = roster.contains(&place.1);
+            is_open && fresh.contains(place) || !is_in_counts && (is_open || line.settled.is_some())
         });
         let lines = &self.lines;
         self.fresh.retain(|place| lines.contains_key(place));
         self.own.retain(|_, place| lines.contains_key(place));
         self.numbers.retain(|term, _| roster.contains(term));
+        self.numbers.values_mut().for_each(|numbers| numbers.settle(version));
     }
 
     /// A term has begun: its lines are numbered from 0.
@@ -239,9 +264,10 @@ impl Ledger {
                 self.lines.insert(place, Line { settled: line.settled.or(settled), ..line });
             }
         }
-        if news.settled_at <= version {
-            numbers.all_below(news.settled_below);
-        }
+        // The older one comes true first; under load there is always a newer one.
+        numbers.settle(version);
+        numbers.settled = numbers.settled.or(Some((news.settled_below, news.settled_at)));
+        numbers.settle(version);
     }
 }
 

@@ -78,6 +78,8 @@ pub struct Trader {
     answers: u64,
     /// It has asked for a term and does not know of it yet.
     is_enlisting: bool,
+    /// How often it would have sent something again, since it is out of office.
+    idle_resends: u32,
     /// Who asked for what was passed on.
     forwarded: BTreeMap<RequestId, (NodeId, Option<Good>)>,
     /// What became of requests that may come again, where it denies some by itself.
@@ -109,6 +111,7 @@ impl Trader {
             is_retiring: false,
             answers: 0,
             is_enlisting: false,
+            idle_resends: 0,
             forwarded: BTreeMap::new(),
             fates: BTreeMap::new(),
             held: Held::default(),

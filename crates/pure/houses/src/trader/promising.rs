@@ -38,12 +38,13 @@ impl Trader {
             return;
         }
         let is_new = !self.ledger.has_promised(id);
+        let has_news = self.ledger.has_news();
         if is_new && !(self.can_be_had(order) && self.ledger.promise(term, id, order)) {
             return;
         }
         let Some(seen) = self.seen() else { return };
         cx.send(customer, Message::Promised { id, seen });
-        if is_new {
+        if !has_news && self.ledger.has_news() {
             cx.set(Alarm::Report, self.settings.times.report_every);
         }
     }
@@ -51,8 +52,11 @@ impl Trader {
     /// The warehouse decided a request that may have been promised here.
     pub(super) fn decided(&mut self, id: RequestId, version: u64, cx: &mut Cx<'_>) {
         if self.keeps_ledger() && self.ledger.has_promised(id) {
+            let has_news = self.ledger.has_news();
             self.ledger.settle(id, version);
-            cx.set(Alarm::Report, self.settings.times.report_every);
+            if !has_news && self.ledger.has_news() {
+                cx.set(Alarm::Report, self.settings.times.report_every);
+            }
         }
     }
 

@@ -17,6 +17,10 @@ pub const LOAN_UNITS_MIN: u64 = 64;
 /// After how many records its own journal is replaced by a snapshot.
 const RECORDS_MAX: u32 = 4_096;
 
+/// After so many times that it would have sent something again a trader out of office waits for no
+/// decisions any more: they were lost, and customers have asked others.
+const IDLE_RESENDS: u32 = 5;
+
 /// What was asked for of a good, by which loans are sized.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Demand {
@@ -87,7 +91,7 @@ impl Trader {
             return;
         }
         let Ok(stall) = Stall::new(self.rules, term.trader) else { return };
-        self.is_enlisting = false;
+        (self.is_enlisting, self.idle_resends) = (false, 0);
         if self.keeps_ledger() {
             self.ledger.begin();
             self.house(House::Look, cx);
@@ -319,6 +323,10 @@ impl Trader {
         }
         if self.is_retiring && self.open.is_none() {
             self.release(cx);
+            self.idle_resends = self.idle_resends.saturating_add(1);
+            if self.idle_resends >= IDLE_RESENDS {
+                self.forwarded.clear();
+            }
         }
         if let Some(open) = &mut self.open {
             // Even if there is nothing to report: the answer tells whether the term is open still.

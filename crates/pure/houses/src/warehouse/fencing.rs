@@ -100,13 +100,18 @@ impl Warehouse {
         }
     }
 
-    pub(super) fn stands(&mut self, from: NodeId, term: TermId, pairing: u64, cx: &mut Cx<'_>) {
+    pub(super) fn stands(
+        &mut self,
+        from: NodeId,
+        (term, pairing): (TermId, u64),
+        by: TermId,
+        cx: &mut Cx<'_>,
+    ) {
         let buddy = party(from);
         let Some(open) = self.kernel.term(term) else { return };
         let is_next = open.buddy().is_none() && pairing == open.pairings() + 1;
         // Who has retired since it was asked was told that it may forget.
-        let trades = self.trading().any(|term| term.trader == buddy);
-        if !trades || open.is_fenced() || !is_next || buddy == term.trader {
+        if !self.trades(by, buddy) || open.is_fenced() || !is_next || buddy == term.trader {
             return;
         }
         if self.step(TermAct::Pair { term, buddy }, cx) == TermOutcome::Paired(buddy) {
@@ -117,15 +122,25 @@ impl Warehouse {
     /// A buddy that has retired asks whether it may forget a term: if it is not the one to be asked
     /// for it, and never will be by this pairing. What it confirmed before it was unpaired is in the
     /// books then, as deeds come in order.
-    pub(super) fn free(&self, from: NodeId, term: TermId, pairing: u64, cx: &mut Cx<'_>) {
+    pub(super) fn free(
+        &self,
+        from: NodeId,
+        (term, pairing): (TermId, u64),
+        by: TermId,
+        cx: &mut Cx<'_>,
+    ) {
         let buddy = party(from);
         let is_needed = self.kernel.term(term).is_some_and(|open| {
-            let trades = || self.trading().any(|term| term.trader == buddy);
-            open.buddy() == Some(buddy) || pairing > open.pairings() && trades()
+            open.buddy() == Some(buddy) || pairing > open.pairings() && self.trades(by, buddy)
         });
         if !is_needed {
-            cx.send(from, Message::Buddy(Buddy::Free { term, pairing }));
+            cx.send(from, Message::Buddy(Buddy::Free { term, pairing, by }));
         }
+    }
+
+    /// Whether this term is open, and this trader's.
+    fn trades(&self, term: TermId, trader: market::Party) -> bool {
+        term.trader == trader && self.trading().any(|open| open == term)
     }
 
     /// A buddy has begun a new life since it was named.

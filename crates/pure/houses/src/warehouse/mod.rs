@@ -235,12 +235,12 @@ impl Warehouse {
 
     fn buddy_message(&mut self, from: NodeId, body: Buddy, cx: &mut Cx<'_>) {
         match body {
-            Buddy::Stands { term, pairing } => self.stands(from, term, pairing, cx),
+            Buddy::Stands { term, pairing, by } => self.stands(from, (term, pairing), by, cx),
             Buddy::Surrendered { term, from: first, deeds, more } => {
                 self.surrendered(from, term, first, deeds, more, cx);
             }
             Buddy::Forgot { term } => self.forgot(from, term),
-            Buddy::Holds { term, pairing } => self.free(from, term, pairing, cx),
+            Buddy::Holds { term, pairing, by } => self.free(from, (term, pairing), by, cx),
             _ => {}
         }
     }

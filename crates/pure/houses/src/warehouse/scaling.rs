@@ -87,7 +87,9 @@ pub struct Loads {
 impl Loads {
     /// A trader gave so many answers in its life.
     pub fn told(&mut self, trader: NodeId, answers: u64) {
-        self.answers.entry(trader).or_default().0 = answers;
+        // What it did before it was heard of here, in this life or that one, is not of this time.
+        let known = self.answers.entry(trader).or_insert((answers, answers));
+        *known = if answers < known.0 { (answers, answers) } else { (answers, known.1) };
     }
 
     /// How many answers a second each gave since the last turn.
@@ -95,8 +97,7 @@ impl Loads {
         let passed_ns = now.since(self.since).as_nanos().max(1);
         self.since = now;
         let per_second = |(node, (now, before)): (&NodeId, &mut (u64, u64))| {
-            // In a new life it counts from the beginning.
-            let new = now.checked_sub(*before).unwrap_or(*now);
+            let new = now.saturating_sub(*before);
             *before = *now;
             let per_second = u128::from(new) * 1_000_000_000 / passed_ns;
             (*node, u64::try_from(per_second).unwrap_or(u64::MAX))
@@ -112,21 +113,24 @@ pub struct Wanted {
     /// How many would have done, and when.
     wishes: VecDeque<(Instant, usize)>,
     now: usize,
+    /// What was told last in this life: whoever starts traders goes by that.
+    told: Option<usize>,
 }
 
 impl Wanted {
     /// As many as are elected.
     pub fn new(scaling: Scaling) -> Self {
-        Self { scaling, wishes: VecDeque::new(), now: scaling.least }
+        Self { scaling, wishes: VecDeque::new(), now: scaling.least, told: None }
     }
 
     /// Takes what there is for what is wanted: after a restart nothing is known of the load.
     fn begin(&mut self, now: Instant, present: usize) {
         self.now = present.clamp(self.scaling.least, self.scaling.most.max(self.scaling.least));
         self.wishes = [(now, self.now)].into();
+        self.told = None;
     }
 
-    /// Takes note of a load; how many are wanted, if that has changed.
+    /// Takes note of a load; how many are wanted, if that was not told before.
     fn look(&mut self, now: Instant, present: usize, load: u64) -> Option<usize> {
         self.wishes.push_back((now, self.scaling.wish(present, load)));
         let is_old = |at: Instant| now.since(at) > self.scaling.calm;
@@ -136,7 +140,8 @@ impl Wanted {
             self.wishes.pop_front();
         }
         let highest = self.wishes.iter().map(|(_, wish)| *wish).max()?;
-        (std::mem::replace(&mut self.now, highest) != highest).then_some(highest)
+        self.now = highest;
+        (self.told.replace(highest) != Some(highest)).then_some(highest)
     }
 }
 
@@ -163,7 +168,10 @@ impl Warehouse {
         if scaling.is_fixed() {
             return;
         }
-        let (traders, load) = (self.trading().count(), loads.values().sum());
+        let (traders, load) = (
+            self.trading().count(),
+            loads.values().fold(0, |sum: u64, load| sum.saturating_add(*load)),
+        );
         if let Some(wanted) = self.wanted.look(cx.now, traders, load) {
             let (traders, wanted) = (traders as u64, wanted as u64);
             self.tell(What::TradersWanted { traders, wanted, answers_per_second: load }, cx);
@@ -221,6 +229,7 @@ mod tests {
         let mut wanted = Wanted::new(SCALING);
         let at = |second: u64| Instant::ZERO + Duration::from_secs(second);
         wanted.begin(at(0), 0);
+        assert_eq!(wanted.look(at(1), 2, 150), Some(2));
         assert_eq!(wanted.look(at(1), 2, 150), None);
         assert_eq!(wanted.look(at(2), 2, 450), Some(5));
         // A dip asks for nothing, nor does the rise behind it.
@@ -239,7 +248,7 @@ mod tests {
         let mut wanted = Wanted::new(SCALING);
         let at = |second: u64| Instant::ZERO + Duration::from_secs(second);
         wanted.begin(at(100), 4);
-        assert_eq!(wanted.look(at(101), 4, 0), None);
+        assert_eq!(wanted.look(at(101), 4, 0), Some(4), "whoever starts them may not know");
         assert_eq!(wanted.look(at(106), 4, 0), Some(2));
     }
 
@@ -247,10 +256,12 @@ mod tests {
     fn loads_are_of_the_time_since_the_last_turn_and_a_new_life_counts_anew() {
         let (mut loads, node) = (Loads::default(), NodeId(4));
         let at = |millis: u64| Instant::ZERO + Duration::from_millis(millis);
-        loads.told(node, 50);
-        assert_eq!(loads.turn(at(500)), [(node, 100)].into());
+        loads.told(node, 7_000);
+        loads.told(node, 7_050);
+        assert_eq!(loads.turn(at(500)), [(node, 100)].into(), "not what it did before");
         assert_eq!(loads.turn(at(1000)), [(node, 0)].into());
         loads.told(node, 20);
+        loads.told(node, 40);
         assert_eq!(loads.turn(at(2000)), [(node, 20)].into());
     }
 }
