@@ -8,7 +8,7 @@ use std::fs;
 use std::process::Command;
 
 use machine::NodeId;
-use view::{Event, Fault, Summary, What};
+use view::{Event, Fault, Summary, Verdict, What};
 
 struct Run {
     summary: Summary,
@@ -26,19 +26,22 @@ fn run(sets: &[&str]) -> Run {
     let output = command.output().unwrap();
     let (text, errors) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{sets:?}: {text}{errors}");
-    let summary: Summary = serde_json::from_str(&text).unwrap();
+    let summary: Summary = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{errors}"));
+    // What was under way at a trader whose own log confirms waits for its return, and nobody can say
+    // more of it in a run that ends before.
+    let waits = sets.contains(&"houses.durability=trader_log") && summary.buys.unanswered > 0;
+    let may_be = if waits { &[Verdict::Pass, Verdict::Unknown][..] } else { &[Verdict::Pass] };
+    assert!(may_be.contains(&summary.verdict), "{sets:?}: {text}{errors}");
     let mut check = Command::new(env!("CARGO_BIN_EXE_bazaar"));
     let checked = check.arg("check").arg(folder.path()).output().unwrap();
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+    let told = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert_eq!(checked.status.code(), output.status.code(), "{told}");
     let mut audit = Command::new(env!("CARGO_BIN_EXE_bazaar"));
     let audited = audit.args(["audit", "--json"]).arg(folder.path()).output().unwrap();
     assert!(audited.status.success(), "{}", String::from_utf8_lossy(&audited.stdout));
     let audited: serde_json::Value = serde_json::from_slice(&audited.stdout).unwrap();
     assert_eq!(audited["paid"], summary.money.paid, "{audited}");
-    // What was under way at a trader whose own log confirms waits for its return.
-    let may_wait = sets.contains(&"houses.durability=trader_log");
-    assert!(summary.buys.unanswered == 0 || may_wait, "{sets:?}");
+    assert!(waits || summary.buys.unanswered == 0, "{sets:?}");
     assert!(summary.buys.sold > 0, "{sets:?}");
     let events = fs::read_to_string(folder.path().join("events.jsonl")).unwrap();
     let events = events.lines().map(|line| serde_json::from_str::<Event>(line).unwrap());
@@ -162,8 +165,7 @@ fn what_the_warehouse_had_not_heard_of_when_the_run_was_over_is_not_lost() {
     for (durability, fault) in [
         ("buddy", "fault=[]"),
         ("buddy", "fault=[{at='50%',do='kill',who='trader'}]"),
-        // Late, so that nobody has waited for longer than a run may leave open.
-        ("trader_log", "fault=[{at='80%',do='kill',who='trader'}]"),
+        ("trader_log", "fault=[{at='50%',do='kill',who='trader'}]"),
     ] {
         let durability = format!("houses.durability={durability}");
         let late =
