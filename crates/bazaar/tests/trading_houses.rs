@@ -36,6 +36,9 @@ fn run(sets: &[&str]) -> Run {
     let checked = check.arg("check").arg(folder.path()).output().unwrap();
     let told = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert_eq!(checked.status.code(), output.status.code(), "{told}");
+    // Nothing but that is open.
+    let mut open = told.lines().filter(|line| line.starts_with("  unknown: "));
+    assert!(open.all(|line| line.starts_with("  unknown: every request is answered")), "{told}");
     let mut audit = Command::new(env!("CARGO_BIN_EXE_bazaar"));
     let audited = audit.args(["audit", "--json"]).arg(folder.path()).output().unwrap();
     assert!(audited.status.success(), "{}", String::from_utf8_lossy(&audited.stdout));

@@ -14,7 +14,8 @@
 //! trader before the promise leaves, and leaves the ledger only when counts are here that the
 //! warehouse made after it had decided; with each answer a customer is told what it was made from
 //! ([`Seen`]), and a trader that has not all of that promises nothing and denies nothing, but asks
-//! the warehouse.
+//! the warehouse. When a term ends, what was promised in it and is not decided, as far as is known
+//! here, is seen again when counts have it.
 //!
 //! Nothing of safety rests on it: the warehouse sells, once each, whatever was promised. All traders
 //! come to the same ledger: lines are numbered by their term, stand in the order of Lamport's clock
