@@ -4,7 +4,11 @@
 //! Stocking (the first trader's only): a seller deposits → Opening: the buyers open their sessions
 //!   → Buying: each keeps one order under way; a quarter of the time warms up → Ending → done
 //! ```
+//!
+//! Where traders promise at once (the ledger), a customer goes on when it is promised, with so many
+//! answers to come, and latency is the time until then; goods count when they are confirmed.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -31,6 +35,8 @@ pub(super) const STOCK: u64 = LOTS * QUANTITY_MAX as u64;
 /// How many deposits are under way at once.
 const DEPOSITS: u64 = 16;
 const UNIT_PRICE: Money = Money(100);
+/// How many orders of a customer may wait for their answers.
+const WINDOW: usize = peer::client::WINDOW_MAX;
 /// How long nothing may come while something is under way.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// The longest latency that is told apart: longer ones count as this.
@@ -95,11 +101,21 @@ pub(in crate::bench) fn run(task: &str) -> anyhow::Result<()> {
 }
 
 /// One of them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Customer {
     client: ClientId,
     next: u64,
-    sent_ns: u64,
+    /// What is not answered, and when it was asked for.
+    sent_ns: BTreeMap<u64, u64>,
+    /// Of these, what is promised.
+    promised: BTreeSet<u64>,
+}
+
+impl Customer {
+    /// Whether it waits for a promise or an answer before it asks again.
+    fn is_waiting(&self) -> bool {
+        self.promised.len() < self.sent_ns.len() || self.promised.len() >= WINDOW
+    }
 }
 
 struct Customers {
@@ -125,7 +141,7 @@ impl Customers {
         let first = FIRST_CUSTOMER + task.first;
         let customer = |number| {
             let client = ClientId { party: party(NodeId(first + number)), life: 1 };
-            Customer { client, next: 1, sent_ns: 0 }
+            Customer { client, next: 1, sent_ns: BTreeMap::new(), promised: BTreeSet::new() }
         };
         Ok(Self {
             home: task.home,
@@ -147,13 +163,12 @@ impl Customers {
 
     fn ask(&mut self, of: usize, command: Command) -> Message {
         let customer = &mut self.customers[of];
-        customer.sent_ns = monotonic_ns();
         let number = customer.next;
         customer.next += 1;
-        // One is under way at a time but for deposits, of which none is asked for again.
+        customer.sent_ns.insert(number, monotonic_ns());
         let id = RequestId { client: customer.client, number };
         let home = matches!(command, Command::Buy(_)).then_some(self.home);
-        let answered_below = if home.is_some() { number } else { 0 };
+        let answered_below = customer.sent_ns.keys().next().copied().unwrap_or(number);
         let request = Request { id, answered_below, command };
         Message::Ask { request, home, is_retried: false, seen: None }
     }
@@ -187,7 +202,13 @@ impl Customers {
         Ok(())
     }
 
-    fn deposited(&mut self, say: &mut Say<'_, Message>) -> io::Result<()> {
+    fn deposited(
+        &mut self,
+        of: usize,
+        id: RequestId,
+        say: &mut Say<'_, Message>,
+    ) -> io::Result<()> {
+        self.customers[of].sent_ns.remove(&id.number);
         self.deposited += 1;
         self.is_over = self.deposited == LOTS;
         if self.deposited + DEPOSITS <= LOTS {
@@ -204,10 +225,12 @@ impl Customers {
         receipt: &market::Receipt,
         say: &mut Say<'_, Message>,
     ) -> io::Result<()> {
-        let customer = self.customers[of];
-        if id.client != customer.client || id.number + 1 != customer.next {
-            return Err(io::Error::other(format!("customer {of} was told of {id} unasked")));
-        }
+        let customer = &mut self.customers[of];
+        let sent_ns = (id.client == customer.client)
+            .then(|| customer.sent_ns.remove(&id.number))
+            .flatten()
+            .ok_or_else(|| io::Error::other(format!("customer {of} was told of {id} unasked")))?;
+        let was_promised = customer.promised.remove(&id.number);
         if (receipt.quantity, receipt.paid) != (1, UNIT_PRICE) {
             return Err(io::Error::other(format!("customer {of} was told {receipt:?}")));
         }
@@ -215,17 +238,56 @@ impl Customers {
         self.paid += receipt.paid.0;
         let now_ns = monotonic_ns();
         let (begins_ns, ends_ns) = self.measured_ns.unwrap_or_default();
-        if now_ns >= ends_ns {
-            self.idle += 1;
+        if sent_ns >= begins_ns && now_ns < ends_ns {
+            self.goods += 1;
+            if !was_promised {
+                self.latency.saturating_record(now_ns - sent_ns);
+            }
+        }
+        self.go_on(of, say)
+    }
+
+    /// A trader promised it: the customer goes on, and the answer follows.
+    fn promised(&mut self, of: usize, id: RequestId, say: &mut Say<'_, Message>) -> io::Result<()> {
+        let customer = &mut self.customers[of];
+        // An answer may overtake its promise.
+        let Some(&sent_ns) = customer.sent_ns.get(&id.number) else { return Ok(()) };
+        if id.client != customer.client || !customer.promised.insert(id.number) {
+            return Ok(());
+        }
+        let now_ns = monotonic_ns();
+        let (begins_ns, ends_ns) = self.measured_ns.unwrap_or_default();
+        if sent_ns >= begins_ns && now_ns < ends_ns {
+            self.latency.saturating_record(now_ns - sent_ns);
+        }
+        self.go_on(of, say)
+    }
+
+    /// Asks again, unless the time is over.
+    fn go_on(&mut self, of: usize, say: &mut Say<'_, Message>) -> io::Result<()> {
+        let (_, ends_ns) = self.measured_ns.unwrap_or_default();
+        let customer = &self.customers[of];
+        if monotonic_ns() >= ends_ns {
+            self.idle += usize::from(customer.sent_ns.is_empty());
             self.is_over = self.idle == self.customers.len();
             return Ok(());
         }
-        if customer.sent_ns >= begins_ns {
-            self.goods += 1;
-            self.latency.saturating_record(now_ns - customer.sent_ns);
+        if customer.is_waiting() {
+            return Ok(());
         }
         let buy = self.buy(of);
         say.send(of, &buy)
+    }
+
+    /// A trader that goes by counts may not have heard of the stock when the first ones ask; later
+    /// there is enough of it for everybody.
+    fn denied(&mut self, of: usize, id: RequestId, say: &mut Say<'_, Message>) -> io::Result<bool> {
+        let is_early = self.measured_ns.is_none_or(|(begins_ns, _)| monotonic_ns() < begins_ns);
+        if is_early && self.customers[of].sent_ns.remove(&id.number).is_some() {
+            self.go_on(of, say)?;
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     fn told(&self) -> anyhow::Result<CustomersTold> {
@@ -252,11 +314,21 @@ impl Speaker for Customers {
     }
 
     fn heard(&mut self, of: usize, message: Message, say: &mut Say<'_, Message>) -> io::Result<()> {
-        let Message::Answer { id, outcome, .. } = message else { return Ok(()) };
+        let (id, outcome, is_by_cache) = match message {
+            Message::Answer { id, outcome, is_by_cache, .. } => (id, outcome, is_by_cache),
+            Message::Promised { id, .. } => {
+                self.heard += 1;
+                return self.promised(of, id, say);
+            }
+            _ => return Ok(()),
+        };
         self.heard += 1;
+        if is_by_cache && self.denied(of, id, say)? {
+            return Ok(());
+        }
         match outcome {
             Outcome::Opened { .. } => self.opened_session(say),
-            Outcome::Deposited { .. } => self.deposited(say),
+            Outcome::Deposited { .. } => self.deposited(of, id, say),
             Outcome::Bought(receipt) => self.bought(of, id, &receipt, say),
             other => Err(io::Error::other(format!("customer {of} was told {other:?}"))),
         }

@@ -72,6 +72,9 @@ enum Cache {
     TimeToLive,
     /// Counts that the warehouse sends, ten times a second at most
     Push,
+    /// A ledger that traders keep together, by which a sale is promised at once and may be taken
+    /// back; latency is the time until the promise
+    Ledger,
     /// Loans; the warehouse has a sale before its buyer hears
     LeaseWarehouse,
     /// Loans; another trader has a sale before its buyer hears
@@ -86,6 +89,7 @@ impl Cache {
             Self::None => "none",
             Self::TimeToLive => "time-to-live",
             Self::Push => "push",
+            Self::Ledger => "ledger",
             Self::LeaseWarehouse => "lease-warehouse",
             Self::LeaseBuddy => "lease-buddy",
             Self::LeaseTraderLog => "lease-trader-log",

@@ -106,6 +106,10 @@ fn machine(task: &NodeTask) -> anyhow::Result<Node> {
             let refuse = Refuse::Always;
             (houses::Cache::Push { period: millis(100), refuse }, Durability::Warehouse)
         }
+        Cache::Ledger => {
+            let refuse = Refuse::Always;
+            (houses::Cache::Ledger { period: millis(100), refuse }, Durability::Warehouse)
+        }
         Cache::LeaseWarehouse => (houses::Cache::Lease, Durability::Warehouse),
         Cache::LeaseBuddy => (houses::Cache::Lease, Durability::Buddy),
         Cache::LeaseTraderLog => (houses::Cache::Lease, Durability::TraderLog),
