@@ -1,7 +1,7 @@
 //! `bazaar audit`: whether the books of a market add up, read from its journal. The market may be
 //! running: nothing is asked of its processes, and nothing is changed.
 //!
-//! Units of each good: on the shelves + on loan + sold = deposited - withdrawn. Money: paid = earned +
+//! Units of each good: on the shelves + in carts + on loan + sold = deposited - withdrawn. Money: paid = earned +
 //! commission. Each request had one effect at most, as far back as the last snapshot. Beyond that the
 //! kernel computes everything again that it keeps twice.
 
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use market::{Act, Kernel, Outcome, RequestId, TermOutcome};
+use market::{Act, Good, Kernel, Outcome, RequestId, TermOutcome};
 use serde::Serialize;
 
 use crate::exit;
@@ -35,6 +35,7 @@ struct Books {
     withdrawn: u64,
     sold: u64,
     on_shelves: u64,
+    in_carts: u64,
     on_loan: u64,
     /// What is not accounted for: deposited - withdrawn - all else.
     difference: i128,
@@ -91,15 +92,22 @@ fn audit(run: &std::path::Path) -> anyhow::Result<Audit> {
 }
 
 fn of_kernel(kernel: &Kernel) -> Audit {
+    // Lot by lot: what is said of the whole good is not relied on.
+    let mut shelves: BTreeMap<&Good, u64> = BTreeMap::new();
+    for (_, lot) in kernel.lots() {
+        *shelves.entry(&lot.good).or_default() += u64::from(lot.quantity);
+    }
     let goods: Vec<Books> = kernel
         .goods()
         .map(|(good, units)| {
-            let (on_shelves, on_loan) = (kernel.free(good), kernel.lent(good));
+            let on_shelves = shelves.get(good).copied().unwrap_or_default();
+            let (in_carts, on_loan) = (kernel.held(good), kernel.lent(good));
             let wide = |units: u64| i128::from(units);
             let difference = wide(units.deposited)
                 - wide(units.withdrawn)
                 - wide(units.shipped)
                 - wide(on_shelves)
+                - wide(in_carts)
                 - wide(on_loan);
             Books {
                 good: good.to_string(),
@@ -107,6 +115,7 @@ fn of_kernel(kernel: &Kernel) -> Audit {
                 withdrawn: units.withdrawn,
                 sold: units.shipped,
                 on_shelves,
+                in_carts,
                 on_loan,
                 difference,
             }
@@ -149,6 +158,8 @@ impl Effects {
                 Outcome::Bought(_) => self.did(request.id, "bought"),
                 Outcome::Deposited { .. } => self.did(request.id, "deposited"),
                 Outcome::Withdrawn { .. } => self.did(request.id, "withdrawn"),
+                Outcome::Held { .. } => self.did(request.id, "held"),
+                Outcome::Voided { .. } => self.did(request.id, "voided"),
                 _ => {}
             },
             _ => {}
@@ -164,14 +175,15 @@ impl Effects {
 
 fn show(audit: &Audit) {
     println!(
-        "{:<12}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}",
-        "good", "deposited", "withdrawn", "sold", "on shelves", "on loan", "difference"
+        "{:<12}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}",
+        "good", "deposited", "withdrawn", "sold", "on shelves", "in carts", "on loan", "difference"
     );
     for books in &audit.goods {
-        let Books { good, deposited, withdrawn, sold, on_shelves, on_loan, difference } = books;
+        let Books { good, deposited, withdrawn, sold, on_shelves, in_carts, on_loan, difference } =
+            books;
         println!(
-            "{good:<12}{deposited:>12}{withdrawn:>12}{sold:>12}{on_shelves:>12}{on_loan:>12}\
-             {difference:>12}"
+            "{good:<12}{deposited:>12}{withdrawn:>12}{sold:>12}{on_shelves:>12}{in_carts:>12}\
+             {on_loan:>12}{difference:>12}"
         );
     }
     let Audit { paid, earned, commission, effects, open_terms, problems, .. } = audit;
@@ -219,7 +231,7 @@ mod tests {
             entry(1, 0, Command::Open),
             entry(1, 1, Command::Deposit(offer)),
             entry(2, 0, Command::Open),
-            entry(2, 1, Command::Buy(order)),
+            entry(2, 1, Command::Buy(order.clone())),
         ];
         let applied: Vec<Applied> = steps.iter().map(|step| kernel.apply(step)).collect();
         for (step, applied) in steps.iter().zip(&applied) {
@@ -231,6 +243,10 @@ mod tests {
         let books = &audit.goods[0];
         assert_eq!((books.deposited, books.sold, books.on_shelves, books.on_loan), (5, 2, 3, 0));
         assert_eq!((books.difference, audit.paid, audit.earned), (0, 20, 18));
+        let order = Order { good: Good::new("fish").unwrap(), quantity: 2, ..order };
+        kernel.apply(&entry(2, 2, Command::Hold { order, for_ms: 100 }));
+        let books = &of_kernel(&kernel).goods[0];
+        assert_eq!((books.on_shelves, books.in_carts, books.difference), (1, 2, 0));
         effects.add(&steps[3].act, &applied[3]);
         assert_eq!(effects.twice.len(), 1, "{effects:?}");
     }

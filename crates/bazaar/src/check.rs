@@ -124,7 +124,7 @@ fn judge(args: &CheckArgs) -> anyhow::Result<Told> {
 }
 
 fn is_of_a_market(step: &Step) -> bool {
-    matches!(&step.f[..], "deposit" | "buy" | "withdraw" | "look")
+    matches!(&step.f[..], "deposit" | "buy" | "withdraw" | "look" | "hold" | "claim" | "void")
 }
 
 fn open(path: &Path) -> anyhow::Result<BufReader<File>> {

@@ -7,7 +7,7 @@ use groupcast::membership;
 use machine::{NodeId, Random};
 use market::{Kernel, Money, Rules};
 use peer::{
-    AnyPeer, BuyerSettings, Form, MessageLimits, Node, OrderPolicy, Pause, Range, Role,
+    AnyPeer, BuyerSettings, Carts, Form, MessageLimits, Node, OrderPolicy, Pause, Range, Role,
     SellerSettings, Settings, TraderSettings,
 };
 
@@ -150,6 +150,12 @@ pub(crate) fn buyer_settings(scenario: &Scenario, me: NodeId) -> BuyerSettings {
         }),
         retry_other_good: buyer.retry_other_good,
         leave_when_done: buyer.leave_when_done,
+        carts: (buyer.cart_probability.get() > 0.0).then(|| Carts {
+            probability: buyer.cart_probability.get(),
+            hold_for: buyer.cart_time_out,
+            void_probability: buyer.void_probability.get(),
+            forget_probability: buyer.forget_probability.get(),
+        }),
     }
 }
 
@@ -219,6 +225,7 @@ fn trader_settings(scenario: &Scenario) -> TraderSettings {
         snapshot_every: scenario.journal.snapshot_every.into(),
         pending_max: scenario.limits.pending_orders as usize,
         session_idle: scenario.limits.session_idle,
+        holds_carts: scenario.journal.handover != scenario::Handover::Sellers,
     }
 }
 

@@ -79,6 +79,8 @@ pub fn flows(events: &[Event]) -> Vec<Flow> {
             | What::Repeated { request, .. }
             | What::Deposited { request, .. }
             | What::Withdrawn { request, .. }
+            | What::Held { request, .. }
+            | What::HoldEnded { request: Some(request), .. }
             | What::DeniedByCache { request, .. } => {
                 flow(asked.get(request), About::Question);
                 served.insert(*request, to);

@@ -76,14 +76,14 @@ impl<'a> Sums<'a> {
         let mut sums = Self::default();
         for (request, story) in &stories.requests {
             let party = request.client.party;
-            sums.add_buy(party, story);
+            sums.add_buy(party, story, stories);
             sums.add_deposit(party, story, stories);
             sums.add_withdrawal(story);
         }
         sums
     }
 
-    fn add_buy(&mut self, buyer: Party, story: &Story<'a>) {
+    fn add_buy(&mut self, buyer: Party, story: &Story<'a>, stories: &Stories<'a>) {
         if let Some(receipt) = story.receipt() {
             let units = u64::from(receipt.quantity);
             self.sales += 1;
@@ -95,12 +95,12 @@ impl<'a> Sums<'a> {
                 add(self.sold.entry(fill.seller).or_default(), fill.quantity.into());
                 add(self.earned.entry(fill.seller).or_default(), fill.earned.0);
             }
-        } else if let Some(order) = story.order()
-            && story.in_doubt()
+        } else if story.in_doubt()
+            && let Some((good, quantity)) = may_buy(story, stories)
         {
             self.doubted_buys += 1;
-            add(&mut self.shipped.entry(&order.good).or_default().doubt, order.quantity.into());
-            add(&mut self.bought.entry(buyer).or_default().doubt, order.quantity.into());
+            add(&mut self.shipped.entry(good).or_default().doubt, quantity.into());
+            add(&mut self.bought.entry(buyer).or_default().doubt, quantity.into());
         }
     }
 
@@ -185,6 +185,18 @@ impl<'a> Sums<'a> {
             entries.push(Entry { what, actual, sure, doubt: Some(doubt) });
         }
         entries
+    }
+}
+
+/// What a request buys if it is carried out: an order's goods, or those in a cart.
+fn may_buy<'a>(story: &Story<'a>, stories: &Stories<'a>) -> Option<(&'a Good, u32)> {
+    match story.asked.first()? {
+        (_, Operation::Buy(order)) => Some((&order.good, order.quantity)),
+        (_, Operation::Claim { hold }) => {
+            let (_, receipt) = stories.carts.get(hold)?.held?;
+            Some((&receipt.good, receipt.quantity))
+        }
+        _ => None,
     }
 }
 

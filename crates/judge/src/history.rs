@@ -107,8 +107,8 @@ pub fn no_overselling(history: &[Step]) -> (Finding, u64) {
                 ledger.offered = ledger.offered.saturating_add(units);
                 ledger.offers.push(at + 1);
             }
-            ("buy" | "withdraw", Phase::Ok) => {
-                sales += usize::from(step.f == "buy");
+            ("buy" | "claim" | "withdraw", Phase::Ok) => {
+                sales += usize::from(step.f != "withdraw");
                 ledger.taken = ledger.taken.saturating_add(units);
                 ledger.takings.push((units, at + 1));
                 let excess = ledger.taken.saturating_sub(ledger.offered);

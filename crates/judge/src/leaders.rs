@@ -78,6 +78,8 @@ fn acts_in(what: &What) -> Option<Epoch> {
         | What::Repeated { epoch, .. }
         | What::Deposited { epoch, .. }
         | What::Withdrawn { epoch, .. }
+        | What::Held { epoch, .. }
+        | What::HoldEnded { epoch, .. }
         | What::SessionsExpired { epoch, .. } => Some(*epoch),
         _ => None,
     }

@@ -52,6 +52,7 @@
 
 mod answers;
 mod books;
+mod carts;
 mod causes;
 mod finding;
 mod foreign;
@@ -148,6 +149,7 @@ pub fn judge_within(run: &RunFiles, budget: &mut Budget) -> Judgement {
         answers::judge(&stories),
         memory::judge(&stories),
     ];
+    findings.extend(carts::judge(&stories));
     findings.extend(load);
     Judgement::over(findings, oversold.max(of_lots) + wrong.oversold, wrong.undersold)
 }

@@ -111,7 +111,18 @@ fn check_answer(request: RequestId, story: &Story<'_>) -> Result<(), String> {
             let told = (good, *quantity);
             story.withdrawn.first().filter(|(_, given)| *given != told).map(|(at, _)| *at)
         }
-        Outcome::Opened { .. } | Outcome::Expired { .. } | Outcome::Term(_) => None,
+        Outcome::Held { hold, receipt, .. } => {
+            let told = (*hold, receipt);
+            story.held.first().filter(|(_, held)| *held != told).map(|(at, _)| *at)
+        }
+        Outcome::Voided { good, quantity } => {
+            let told = (good, *quantity);
+            story.let_go.first().filter(|(_, gone)| *gone != told).map(|(at, _)| *at)
+        }
+        Outcome::Opened { .. }
+        | Outcome::Expired { .. }
+        | Outcome::Term(_)
+        | Outcome::HoldsEnded(_) => None,
     };
     match did {
         Some(did) => Err(format!(
@@ -133,7 +144,12 @@ fn executions(story: &Story<'_>) -> Vec<(usize, String)> {
         let words = format!("gave {units} {good} back");
         (*at, words)
     });
-    sold.chain(deposited).chain(withdrawn).collect()
+    let held = story.held.iter().map(|(at, (hold, _))| (*at, format!("filled cart {hold}")));
+    let let_go = story.let_go.iter().map(|(at, (good, units))| {
+        let words = format!("let {units} {good} go");
+        (*at, words)
+    });
+    sold.chain(deposited).chain(withdrawn).chain(held).chain(let_go).collect()
 }
 
 fn lines(a: usize, b: usize) -> String {

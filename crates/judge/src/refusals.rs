@@ -8,7 +8,9 @@
 use std::collections::BTreeMap;
 
 use machine::Epoch;
-use market::{Good, LotId, Money, Order, Outcome, Party, Refusal, RequestId};
+use market::{
+    Fill, Good, HoldId, LotId, Money, Order, Outcome, Party, Receipt, Refusal, RequestId,
+};
 use view::history::{Phase, phase};
 use view::{Event, Operation, What};
 
@@ -50,9 +52,20 @@ pub fn judge(stories: &Stories<'_>, houses: Option<Houses>) -> (Finding, Wrong) 
             What::Withdrawn { good, quantity, lot, .. } => {
                 shelves.entry(good).or_default().take(*lot, u64::from(*quantity));
             }
-            What::Sold { receipt, .. } => {
+            What::Sold { request, receipt, .. } => {
                 let shelf = shelves.entry(&receipt.good).or_default();
-                receipt.fills.iter().for_each(|fill| shelf.take(fill.lot, fill.quantity.into()));
+                let claims = stories.requests.get(request).and_then(|story| story.claims());
+                if claims.is_none_or(|hold| shelf.carts.remove(&hold).is_none()) {
+                    shelf.take_all(&receipt.fills);
+                }
+            }
+            What::Held { hold, receipt, .. } => {
+                let shelf = shelves.entry(&receipt.good).or_default();
+                shelf.take_all(&receipt.fills);
+                shelf.carts.insert(*hold, receipt);
+            }
+            What::HoldEnded { hold, good, .. } => {
+                shelves.entry(good).or_default().let_go(*hold);
             }
             What::Refused { request, good, refusal, .. } if is_for_want(refusal) => {
                 let order = stories.requests.get(request).and_then(|story| story.order());
@@ -60,6 +73,10 @@ pub fn judge(stories: &Stories<'_>, houses: Option<Houses>) -> (Finding, Wrong) 
                 judged += 1;
                 wrong.oversold += u64::from(goes_by_counts);
                 let Some(shelf) = shelves.get(good) else { continue };
+                if let Some(hold) = in_carts(stories, shelf, refusal, order, request.client.party) {
+                    let event = &stories.events[at];
+                    first = first.or_else(|| Some(sold_out(event, at, *request, hold)));
+                }
                 let doubted = doubts.before(good, at);
                 if let Some(units) = shelf.could_serve(order, request.client.party, doubted) {
                     wrong.undersold += 1;
@@ -119,6 +136,35 @@ fn sentence(event: &Event, at: usize, request: RequestId, order: &Order, units: 
     )
 }
 
+/// A cart that surely held what the order could be filled from, where that was said to be sold out
+/// (SAFETY S13).
+fn in_carts(
+    stories: &Stories<'_>,
+    shelf: &Shelf<'_>,
+    refusal: &Refusal,
+    order: &Order,
+    buyer: Party,
+) -> Option<HoldId> {
+    if matches!(refusal, Refusal::Held { .. } | Refusal::NotSoldHere) {
+        return None;
+    }
+    let limit = order.limit.unwrap_or(Money(u64::MAX));
+    let fits = |fill: &Fill| fill.seller != buyer && fill.unit_price <= limit;
+    // The end of one that a trader did not live to tell of may have come before.
+    let has_an_end = |hold| stories.carts.get(hold).is_some_and(|cart| !cart.ends.is_empty());
+    let mut carts = shelf.carts.iter().filter(|(_, held)| held.fills.iter().any(fits));
+    carts.find(|(hold, _)| has_an_end(hold)).map(|(hold, _)| *hold)
+}
+
+fn sold_out(event: &Event, at: usize, request: RequestId, hold: HoldId) -> String {
+    format!(
+        "trader {} told buy {request} at {} that nothing is to be had, but cart {hold} held some of \
+         it, and was not at its end",
+        event.node,
+        line(at)
+    )
+}
+
 fn is_for_want(refusal: &Refusal) -> bool {
     matches!(
         refusal,
@@ -126,6 +172,7 @@ fn is_for_want(refusal: &Refusal) -> bool {
             | Refusal::NotSoldHere
             | Refusal::TooDear { .. }
             | Refusal::OnlyOwnGoods
+            | Refusal::Held { .. }
     )
 }
 
@@ -143,7 +190,9 @@ pub fn serial_order(events: &[Event], is_of_houses: bool) -> Vec<usize> {
         if let What::Sold { epoch, .. }
         | What::Refused { epoch, .. }
         | What::Deposited { epoch, .. }
-        | What::Withdrawn { epoch, .. } = &event.what
+        | What::Withdrawn { epoch, .. }
+        | What::Held { epoch, .. }
+        | What::HoldEnded { epoch, .. } = &event.what
         {
             order.push((*epoch, at));
         }
@@ -154,12 +203,28 @@ pub fn serial_order(events: &[Event], is_of_houses: bool) -> Vec<usize> {
 
 /// The lots of one good.
 #[derive(Default)]
-struct Shelf {
+struct Shelf<'a> {
     units: u64,
     lots: BTreeMap<LotId, (Party, Money, u64)>,
+    carts: BTreeMap<HoldId, &'a Receipt>,
 }
 
-impl Shelf {
+impl Shelf<'_> {
+    fn take_all(&mut self, fills: &[Fill]) {
+        fills.iter().for_each(|fill| self.take(fill.lot, fill.quantity.into()));
+    }
+
+    /// What is in a cart is for sale again.
+    fn let_go(&mut self, hold: HoldId) {
+        let Some(receipt) = self.carts.remove(&hold) else { return };
+        for fill in &receipt.fills {
+            let units = u64::from(fill.quantity);
+            self.units += units;
+            let lot = self.lots.entry(fill.lot).or_insert((fill.seller, fill.unit_price, 0));
+            lot.2 += units;
+        }
+    }
+
     fn put(&mut self, lot: LotId, seller: Party, unit_price: Money, units: u64) {
         self.units += units;
         self.lots.insert(lot, (seller, unit_price, units));
@@ -202,11 +267,14 @@ impl<'a> Doubts<'a> {
             let turned_down = story.refused.iter().any(|(_, refusal)| refusal.is_remembered());
             let is_told = |(_, outcome): &(usize, &Outcome)| phase(outcome) == Phase::Fail;
             let turned_down = turned_down || story.answered.iter().any(is_told);
-            if turned_down || !story.sold.is_empty() || !story.withdrawn.is_empty() {
+            let is_told = !story.sold.is_empty() || !story.withdrawn.is_empty();
+            if turned_down || is_told || !story.held.is_empty() {
                 continue;
             }
             let taken = match story.asked.first() {
-                Some((at, Operation::Buy(order))) => Some((*at, &order.good, order.quantity)),
+                Some((at, Operation::Buy(order) | Operation::Hold { order, .. })) => {
+                    Some((*at, &order.good, order.quantity))
+                }
                 Some((at, Operation::Withdraw { lot })) => {
                     stories.lots.get(lot).map(|lot| (*at, lot.good, lot.quantity))
                 }

@@ -14,7 +14,10 @@ pub fn fit_orders(stories: &Stories<'_>) -> Finding {
     let mut sales = 0;
     let mut check = || {
         for (request, story) in &stories.requests {
-            let (Some(order), Some(receipt)) = (story.order(), story.receipt()) else { continue };
+            let held = story.cart().map(|(_, receipt)| receipt);
+            let (Some(order), Some(receipt)) = (story.order(), story.receipt().or(held)) else {
+                continue;
+            };
             sales += 1;
             fits(order, receipt, request.client.party)
                 .map_err(|why| format!("buy {request}, {}: {why}", line(story.asked[0].0)))?;

@@ -11,7 +11,9 @@
 //! | what | in the order |
 //! |---|---|
 //! | a deposit | so many more |
-//! | a sale, a withdrawal | so many fewer; there were as many |
+//! | a sale, a withdrawal, a cart that is filled | so many fewer; there were as many |
+//! | a cart that is claimed | nothing: what is in it has left |
+//! | a cart that is voided, or whose time is over | so many more |
 //! | a refusal for want of goods | there were fewer than was asked for; or none, if fewer were welcome |
 //! | what a trader did, but no client was told | the same as if its client had been told at the end |
 //! | a question that nobody is known to have answered | may have happened or not |
@@ -25,12 +27,12 @@ use checker::Budget;
 use checker::linearizable::{Contradiction, Found, Span, Timed, explains, linearize, timed};
 use checker::models::stock::{Call, Stock};
 use market::{Good, Order, Outcome, Party, Refusal, RequestId};
-use view::Operation;
 use view::history::{Phase, phase};
+use view::{Operation, What};
 
 use crate::finding::{Finding, Ruling};
 use crate::refusals::serial_order;
-use crate::story::{Stories, Story, line};
+use crate::story::{Cart, End as CartEnd, Stories, Story, line};
 
 const PROPERTY: &str = "the stock is linearizable";
 
@@ -99,6 +101,13 @@ pub fn judge(stories: &Stories<'_>, is_of_houses: bool, budget: &mut Budget) -> 
             shelf.places.push(done.said.and_then(|said| places.get(&said).copied()));
         }
     }
+    for cart in stories.carts.values() {
+        let Some((good, span, said)) = given_up(stories, cart) else { continue };
+        let shelf = shelves.entry(good).or_default();
+        shelf.spans.push(span);
+        shelf.requests.push(cart.held.map_or(RequestId::default(), |(request, _)| request));
+        shelf.places.push(said.and_then(|said| places.get(&said).copied()));
+    }
     let operations: usize = shelves.values().map(|shelf| shelf.spans.len()).sum();
     let goods = shelves.len();
     for (good, Shelf { spans, requests, places }) in shelves {
@@ -154,6 +163,14 @@ fn done<'a>(
     let (told_at, outcome) = answer.map_or((None, None), |(at, outcome)| (Some(at), Some(outcome)));
     let end = told_at.map_or(End::Untold, |at| End::Told(*at));
     let once = |good, call, said| Some(Done { good, call, times: 1, end, said });
+    if matches!(operation, Operation::Claim { .. } | Operation::Void { .. }) {
+        // What is in a cart left when it was filled; that it comes back is the cart's story.
+        return None;
+    }
+    if let Some((_, receipt)) = story.cart() {
+        let said = story.held.first().map(|(at, _)| *at);
+        return once(&receipt.good, Call::Take(receipt.quantity.into()), said);
+    }
     if let Some(receipt) = story.receipt() {
         let said = story.sold.first().map(|(at, _)| *at);
         return once(&receipt.good, Call::Take(receipt.quantity.into()), said);
@@ -167,7 +184,7 @@ fn done<'a>(
         return once(good, Call::Add((*quantity).into()), said);
     }
     if let Some(outcome) = outcome {
-        let (Outcome::Refused(refusal), Operation::Buy(order)) = (outcome, operation) else {
+        let (Outcome::Refused(refusal), Some(order)) = (outcome, operation.order()) else {
             return None;
         };
         let is_seller = sellers.contains(&(&order.good, id.client.party));
@@ -180,10 +197,13 @@ fn done<'a>(
         Operation::Deposit { good, quantity, .. } => {
             Some(in_doubt(good, Call::Add((*quantity).into()), 1))
         }
-        Operation::Buy(order) if order.partial => {
+        Operation::Buy(order) | Operation::Hold { order, .. } if order.partial => {
             Some(in_doubt(&order.good, Call::Take(1), order.quantity))
         }
-        Operation::Buy(order) => Some(in_doubt(&order.good, Call::Take(order.quantity.into()), 1)),
+        Operation::Buy(order) | Operation::Hold { order, .. } => {
+            Some(in_doubt(&order.good, Call::Take(order.quantity.into()), 1))
+        }
+        Operation::Claim { .. } | Operation::Void { .. } => None,
         Operation::Withdraw { lot } => {
             let lot = stories.lots.get(lot)?;
             Some(in_doubt(lot.good, Call::Take(1), lot.quantity))
@@ -191,11 +211,35 @@ fn done<'a>(
     }
 }
 
+/// What came back of a cart: surely if that is told, else perhaps; nothing of one that was claimed.
+fn given_up<'a>(
+    stories: &Stories<'a>,
+    cart: &Cart<'a>,
+) -> Option<(&'a Good, Span<Call>, Option<usize>)> {
+    let asked = |request| {
+        let (asked, _) = stories.requests.get(&request)?.asked.first()?;
+        Some(stories.events[*asked].time_ns)
+    };
+    let began = cart.held.and_then(|(request, _)| asked(request)).unwrap_or_default();
+    let over = cart.ends.iter().find(|(_, end)| *end != CartEnd::Claimed);
+    if let Some((at, _)) = over
+        && let What::HoldEnded { good, quantity, .. } = &stories.events[*at].what
+    {
+        let ended = Some(stories.events[*at].time_ns);
+        return Some((good, Span { call: Call::Add(*quantity), began, ended }, Some(*at)));
+    }
+    let (_, receipt) = cart.held.filter(|_| cart.ends.is_empty())?;
+    let call = Call::Add(receipt.quantity.into());
+    Some((&receipt.good, Span { call, began, ended: None }, None))
+}
+
 fn refused(refusal: &Refusal, order: &Order, is_seller: bool) -> Option<Call> {
     let wanted = if order.partial { 1 } else { order.quantity.into() };
     match refusal {
         Refusal::NotSoldHere => Some(Call::Refuse(1)),
-        Refusal::OutOfStock { .. } if order.limit.is_none() && !is_seller => {
+        Refusal::OutOfStock { .. } | Refusal::Held { .. }
+            if order.limit.is_none() && !is_seller =>
+        {
             Some(Call::Refuse(wanted))
         }
         _ => None,
@@ -224,7 +268,7 @@ fn tell(
     let said = |call: usize| {
         let request = requests[call];
         let what = match calls[call].call {
-            Call::Add(units) => format!("deposit {request} of {units}"),
+            Call::Add(units) => format!("what request {request} brought, {units} units,"),
             Call::Take(units) => format!("request {request} that took {units}"),
             Call::Refuse(units) => format!("request {request} that was refused {units}"),
         };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use market::{Good, LotId, Order, Outcome, Receipt, Refusal, RequestId};
+use market::{Good, HoldId, LotId, Order, Outcome, Receipt, Refusal, RequestId};
 use view::history::{Phase, phase};
 use view::{Event, Operation, What};
 
@@ -17,13 +17,20 @@ pub struct Story<'a> {
     pub deposited: Vec<(usize, LotId)>,
     pub withdrawn: Vec<(usize, (&'a Good, u32))>,
     pub repeated: Vec<usize>,
+    pub held: Vec<(usize, (HoldId, &'a Receipt))>,
+    pub let_go: Vec<(usize, (&'a Good, u64))>,
 }
 
 impl<'a> Story<'a> {
-    /// The order, if it is a buy and the buyer told of it.
+    /// The order, if it is a buy or a hold and the buyer told of it.
     pub fn order(&self) -> Option<&'a Order> {
+        self.asked.first().and_then(|(_, operation)| operation.order())
+    }
+
+    /// The cart that it is to claim.
+    pub fn claims(&self) -> Option<HoldId> {
         match self.asked.first() {
-            Some((_, Operation::Buy(order))) => Some(order),
+            Some((_, Operation::Claim { hold })) => Some(*hold),
             _ => None,
         }
     }
@@ -55,9 +62,19 @@ impl<'a> Story<'a> {
         self.withdrawn.first().map(|(_, given)| *given).or(told)
     }
 
+    /// What was held, if the trader or the buyer told of it.
+    pub fn cart(&self) -> Option<(HoldId, &'a Receipt)> {
+        let told = self.answered.iter().find_map(|(_, outcome)| match outcome {
+            Outcome::Held { hold, receipt, .. } => Some((*hold, receipt)),
+            _ => None,
+        });
+        self.held.first().map(|(_, held)| *held).or(told)
+    }
+
     /// Whether nobody can tell from the record if it was carried out.
     pub fn in_doubt(&self) -> bool {
-        let executed = self.sold.len() + self.deposited.len() + self.withdrawn.len() > 0;
+        let executed = self.sold.len() + self.deposited.len() + self.withdrawn.len();
+        let executed = executed + self.held.len() + self.let_go.len() > 0;
         let settled = self.answered.iter().any(|(_, outcome)| phase(outcome) != Phase::Info);
         !executed && !settled && !self.refused.iter().any(|(_, refusal)| refusal.is_remembered())
     }
@@ -69,16 +86,38 @@ pub struct Lot<'a> {
     pub quantity: u32,
 }
 
-/// The stories of all requests, and all lots.
+/// How a cart came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It was claimed.
+    Claimed,
+    /// It was voided.
+    Voided,
+    /// Its time was over.
+    TimedOut,
+}
+
+/// What is told of one cart.
+#[derive(Default)]
+pub struct Cart<'a> {
+    /// The request that it came of, and what is in it.
+    pub held: Option<(RequestId, &'a Receipt)>,
+    /// How it came to its end, where that stands.
+    pub ends: Vec<(usize, End)>,
+}
+
+/// The stories of all requests, all lots, and all carts.
 pub struct Stories<'a> {
     pub events: &'a [Event],
     pub requests: BTreeMap<RequestId, Story<'a>>,
     pub lots: BTreeMap<LotId, Lot<'a>>,
+    pub carts: BTreeMap<HoldId, Cart<'a>>,
 }
 
 impl<'a> Stories<'a> {
     pub fn of(events: &'a [Event]) -> Self {
-        let mut stories = Self { events, requests: BTreeMap::new(), lots: BTreeMap::new() };
+        let (requests, lots, carts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut stories = Self { events, requests, lots, carts };
         for (at, event) in events.iter().enumerate() {
             stories.add(at, &event.what);
         }
@@ -97,9 +136,29 @@ impl<'a> Stories<'a> {
                 {
                     self.lots.entry(*lot).or_insert(Lot { good, quantity: *quantity });
                 }
+                if let Outcome::Held { hold, receipt, .. } = outcome {
+                    let cart = self.carts.entry(*hold).or_default();
+                    cart.held.get_or_insert((*request, receipt));
+                }
+            }
+            What::Held { request, hold, receipt, .. } => {
+                self.of_request(*request).held.push((at, (*hold, receipt)));
+                let cart = self.carts.entry(*hold).or_default();
+                cart.held.get_or_insert((*request, receipt));
+            }
+            What::HoldEnded { hold, good, quantity, request, .. } => {
+                let end = if request.is_some() { End::Voided } else { End::TimedOut };
+                self.carts.entry(*hold).or_default().ends.push((at, end));
+                if let Some(request) = request {
+                    self.of_request(*request).let_go.push((at, (good, *quantity)));
+                }
             }
             What::Sold { request, receipt, .. } => {
-                self.of_request(*request).sold.push((at, receipt))
+                let story = self.of_request(*request);
+                story.sold.push((at, receipt));
+                if let Some(hold) = story.claims() {
+                    self.carts.entry(hold).or_default().ends.push((at, End::Claimed));
+                }
             }
             What::Refused { request, refusal, .. } => {
                 self.of_request(*request).refused.push((at, refusal));

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use machine::{Epoch, Mark, Marks};
-use market::RequestId;
+use market::{Outcome, Refusal, RequestId};
 use peer::What;
+use peer::event::Operation;
 
 use crate::play::Kind;
 
@@ -20,6 +21,11 @@ pub mod marks {
         HELD_BACK = "a purchase waited, since an earlier one could still come";
         EXPIRED = "a member was not heard of for too long";
         LIMIT = "a limit bit";
+        CLAIMED = "a cart was claimed";
+        CART_VOIDED = "a cart was voided";
+        CART_TIMED_OUT = "the time of a cart was over";
+        CLAIMED_TOO_LATE = "a cart was to be claimed that was no more";
+        ALL_IN_CARTS = "a buy was refused, for what it could have had was in carts";
     }
 }
 
@@ -41,6 +47,15 @@ impl Rare {
                 if self.sold_in.get(request).is_some_and(|first| first != epoch) {
                     self.marks.hit(marks::ANSWERED_FROM_THE_LOG);
                 }
+            }
+            What::HoldEnded { request: Some(_), .. } => self.marks.hit(marks::CART_VOIDED),
+            What::HoldEnded { request: None, .. } => self.marks.hit(marks::CART_TIMED_OUT),
+            What::Answered { operation: Operation::Claim { .. }, outcome, .. } => match outcome {
+                Outcome::Bought(_) => self.marks.hit(marks::CLAIMED),
+                _ => self.marks.hit(marks::CLAIMED_TOO_LATE),
+            },
+            What::Refused { refusal: Refusal::Held { .. }, .. } => {
+                self.marks.hit(marks::ALL_IN_CARTS);
             }
             What::Abandoned { .. } => self.marks.hit(marks::IN_DOUBT),
             What::SessionsExpired { .. } => self.marks.hit(marks::SESSIONS_EXPIRED),

@@ -9,7 +9,7 @@ use market::{Good, Kernel, Rules, SellerChoice};
 use peer::{BuyerSettings, Range, Role, SellerSettings, Settings, TraderSettings};
 
 use crate::market_world::DIRECTORY;
-use crate::swarm::Swarm;
+use crate::swarm::{Handover, Swarm};
 
 /// A commission that needs rounding on most sales.
 const RULES: Rules = Rules { commission_basis_points: 1_250, choice: SellerChoice::Random };
@@ -64,6 +64,7 @@ pub(crate) fn settings(me: NodeId, swarm: &Swarm) -> Settings {
             pause: None,
             retry_other_good: true,
             leave_when_done: false,
+            carts: swarm.carts,
         },
         seller: SellerSettings {
             stock: match swarm.one_stock {
@@ -88,6 +89,7 @@ pub(crate) fn settings(me: NodeId, swarm: &Swarm) -> Settings {
             snapshot_every: swarm.snapshot_every,
             pending_max: 1_000,
             session_idle: swarm.session_idle,
+            holds_carts: swarm.handover != Handover::Sellers,
         },
         return_as_random: false,
         resend: millis(300),

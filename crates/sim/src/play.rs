@@ -126,6 +126,13 @@ impl Kind {
         use crate::engine::marks as engine;
         let elections = [groupcast::fence::marks::ALL, groupcast::leadership::marks::ALL];
         let houses = [engine::KILLED_WHILE_PAUSED, engine::OWN_JOURNAL_TORN];
+        let carts = [
+            told::CLAIMED,
+            told::CART_VOIDED,
+            told::CART_TIMED_OUT,
+            told::CLAIMED_TOO_LATE,
+            told::ALL_IN_CARTS,
+        ];
         match self {
             Self::Market(_) => [
                 told::ALL,
@@ -139,7 +146,7 @@ impl Kind {
             Self::Group(_) => {
                 [&[engine::KILLED_WHILE_PAUSED], groupcast::group::marks::ALL].concat()
             }
-            Self::Houses(_) => [&houses, ::houses::marks::ALL].concat(),
+            Self::Houses(_) => [&houses, &carts[..], ::houses::marks::ALL].concat(),
         }
     }
 

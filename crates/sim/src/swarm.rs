@@ -8,7 +8,7 @@ use std::time::Duration;
 use groupcast::leadership::Bar;
 use groupcast::overlay::Overlay;
 use machine::{Instant, NodeId, Random};
-use peer::{Form, OrderPolicy};
+use peer::{Carts, Form, OrderPolicy};
 
 use crate::engine::Links;
 use crate::fault::{Fault, Plan, Planned, Who};
@@ -65,6 +65,8 @@ pub struct Swarm {
     pub handover: Handover,
     /// Who talks to whom; all to all if none.
     pub overlay: Option<Overlay>,
+    /// How buyers use carts, if they do.
+    pub carts: Option<Carts>,
     /// Whether the safety phase ends though there was little trade.
     pub ends_early: bool,
 }
@@ -129,6 +131,7 @@ impl Swarm {
             bar: bar(&mut Random::fork(seed, BARS)),
             handover: handover(seed),
             overlay: overlay(peers, &mut Random::fork(seed, OVERLAYS)),
+            carts: carts(seed),
             ends_early: false,
         }
     }
@@ -160,6 +163,20 @@ fn handover(seed: u64) -> Handover {
     } else {
         Handover::Common
     }
+}
+
+/// The stream of chance from which is drawn whether buyers use carts.
+const CARTS: u64 = 25;
+
+/// In three worlds of ten buyers use carts, in some of them with time-outs that are often missed.
+pub(crate) fn carts(seed: u64) -> Option<Carts> {
+    let mut random = Random::fork(seed, CARTS);
+    random.chance(0.3).then(|| Carts {
+        probability: 0.2 + 0.6 * random.unit(),
+        hold_for: Duration::from_millis(*random.pick(&[100, 500, 2_000, 60_000]).unwrap_or(&500)),
+        void_probability: 0.3 * random.unit(),
+        forget_probability: 0.3 * random.unit(),
+    })
 }
 
 /// The stream of chance from which is drawn who yields in elections.

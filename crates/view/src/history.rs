@@ -17,7 +17,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, Write};
 
-use market::{ClientId, Good, LotId, Outcome, Refusal, RequestId};
+use market::{ClientId, Good, HoldId, LotId, Outcome, Refusal, RequestId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -107,6 +107,7 @@ pub fn from_events(events: &[Event]) -> Vec<Step> {
 struct History {
     answered: BTreeSet<RequestId>,
     goods: BTreeMap<LotId, Good>,
+    held: BTreeMap<HoldId, Good>,
     lanes: Lanes,
     waiting: BTreeMap<RequestId, Waiting>,
     steps: Vec<Step>,
@@ -122,6 +123,7 @@ struct Waiting {
 impl History {
     fn new(events: &[Event]) -> Self {
         let (mut answered, mut goods) = (BTreeSet::new(), BTreeMap::new());
+        let mut held = BTreeMap::new();
         for event in events {
             match &event.what {
                 What::Answered { request, operation, outcome, .. } => {
@@ -131,6 +133,9 @@ impl History {
                     {
                         goods.insert(*lot, good.clone());
                     }
+                    if let Outcome::Held { hold, receipt, .. } = outcome {
+                        held.insert(*hold, receipt.good.clone());
+                    }
                 }
                 What::Deposited { good, lot, .. } => {
                     goods.insert(*lot, good.clone());
@@ -139,7 +144,7 @@ impl History {
             }
         }
         let (lanes, waiting) = (Lanes::default(), BTreeMap::new());
-        Self { answered, goods, lanes, waiting, steps: Vec::new() }
+        Self { answered, goods, held, lanes, waiting, steps: Vec::new() }
     }
 
     fn add(&mut self, event: &Event) {
@@ -178,6 +183,18 @@ impl History {
             Operation::Withdraw { lot } => {
                 ("withdraw", self.goods.get(lot).map(Good::to_string), json!({ "lot": lot }))
             }
+            Operation::Hold { order, for_ms } => (
+                "hold",
+                Some(order.good.to_string()),
+                json!({ "quantity": order.quantity, "limit": order.limit,
+                    "partial": order.partial, "for_ms": for_ms }),
+            ),
+            Operation::Claim { hold } => {
+                ("claim", self.held.get(hold).map(Good::to_string), json!({ "hold": hold }))
+            }
+            Operation::Void { hold } => {
+                ("void", self.held.get(hold).map(Good::to_string), json!({ "hold": hold }))
+            }
         };
         if self.waiting.contains_key(&request) {
             return;
@@ -202,7 +219,19 @@ impl History {
                 json!({ "quantity": quantity, "request": request.to_string() })
             }
             Outcome::Refused(refusal) => json!(refusal.to_string()),
-            Outcome::Opened { .. } | Outcome::Expired { .. } | Outcome::Term(_) => Value::Null,
+            Outcome::Held { hold, until_ms, receipt } => json!({
+                "quantity": receipt.quantity,
+                "hold": hold,
+                "until_ms": until_ms,
+                "request": request.to_string(),
+            }),
+            Outcome::Voided { quantity, .. } => {
+                json!({ "quantity": quantity, "request": request.to_string() })
+            }
+            Outcome::Opened { .. }
+            | Outcome::Expired { .. }
+            | Outcome::Term(_)
+            | Outcome::HoldsEnded(_) => Value::Null,
         };
         let phase = phase(outcome);
         if phase != Phase::Info {

@@ -7,7 +7,7 @@ use machine::{Epoch, NodeId};
 use market::{Outcome, RequestId, Totals};
 use serde::{Deserialize, Serialize};
 
-use crate::{Cause, Event, Operation, What};
+use crate::{Cause, Event, What};
 
 /// A latency above an hour counts as an hour, in nanoseconds: it bounds the histogram's memory.
 const LATENCY_MAX_NS: u64 = 3_600_000_000_000;
@@ -187,8 +187,8 @@ fn buys(events: &[Event]) -> (Buys, Latency) {
                 promised.insert(*request);
                 latencies.saturating_record(*took_ns);
             }
-            What::Asked { operation: Operation::Buy(_), .. } => buys.asked += 1,
-            What::Answered { request, operation: Operation::Buy(_), outcome, took_ns } => {
+            What::Asked { operation, .. } if operation.is_purchase() => buys.asked += 1,
+            What::Answered { request, operation, outcome, took_ns } if operation.is_purchase() => {
                 match outcome {
                     Outcome::Bought(_) => buys.sold += 1,
                     _ => buys.refused += 1,

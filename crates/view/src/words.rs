@@ -137,6 +137,12 @@ fn trade(event: &Event, names: &Names) -> String {
             receipt.paid,
             receipt.commission
         ),
+        What::Held { buyer, receipt, hold, .. } => {
+            format!("trader {node} holds {} for buyer {buyer} in cart {hold}", goods(receipt))
+        }
+        What::HoldEnded { hold, request, .. } => {
+            format!("trader {node} put cart {hold} back on sale{}", over(*request))
+        }
         What::Refused { request, good, refusal, .. } => {
             let party = request.client.party;
             format!(
@@ -206,6 +212,20 @@ fn asked(request: RequestId, operation: &Operation) -> String {
             format!("seller {party} offers {quantity} {good} at {unit_price} each")
         }
         Operation::Withdraw { lot } => format!("seller {party} asks for lot {lot} back"),
+        Operation::Hold { order, for_ms } => {
+            let (quantity, good) = (order.quantity, &order.good);
+            format!("buyer {party} asks to have {quantity} {good} held for {for_ms} ms")
+        }
+        Operation::Claim { hold } => format!("buyer {party} claims cart {hold}"),
+        Operation::Void { hold } => format!("buyer {party} voids cart {hold}"),
+    }
+}
+
+/// Why a cart is no more.
+fn over(voided: Option<RequestId>) -> String {
+    match voided {
+        Some(request) => format!(", as buyer {} asked", request.client.party),
+        None => ": its time was over".to_owned(),
     }
 }
 
@@ -222,11 +242,17 @@ fn answered(request: RequestId, operation: &Operation, outcome: &Outcome) -> Str
         }
         Outcome::Expired { sessions } => format!("{sessions} idle sessions were closed"),
         Outcome::Term(_) => format!("party {party} has its stock on loan"),
+        Outcome::Held { hold, receipt, .. } => {
+            format!("buyer {party} has {} in cart {hold}", goods(receipt))
+        }
+        Outcome::Voided { good, quantity } => {
+            format!("buyer {party} let {quantity} {good} go")
+        }
+        Outcome::HoldsEnded(ended) => format!("{} carts are over", ended.len()),
         Outcome::Refused(refusal) => {
             let good = match operation {
-                Operation::Buy(order) => order.good.as_str(),
                 Operation::Deposit { good, .. } => good.as_str(),
-                Operation::Open | Operation::Withdraw { .. } => "good",
+                other => other.order().map_or("good", |order| order.good.as_str()),
             };
             refused(&party.to_string(), good, refusal).replacen(" that", " learned that", 1)
         }
@@ -259,6 +285,10 @@ fn refused(party: &str, good: &str, refusal: &Refusal) -> String {
                 "buyer {party} that none of the {units} {good} with other traders is to be had now"
             )
         }
+        Refusal::Held { units } => {
+            format!("buyer {party} that the last {units} {good} are in carts")
+        }
+        Refusal::NoSuchHold => format!("buyer {party} that its cart is no more"),
         other => format!("party {party} that it cannot be served: {other}"),
     }
 }

@@ -13,7 +13,7 @@ use machine::NodeId;
 use market::Good;
 use market::limits::{QUANTITY_MAX, UNIT_PRICE_MAX};
 
-use super::choice::{Order, OtherRoles, SellerChoice};
+use super::choice::{Handover, Order, OtherRoles, SellerChoice};
 use super::duration::DurationText;
 use super::problem::{Problem, Problems};
 use super::setting::Leaf;
@@ -44,6 +44,7 @@ pub(super) fn check(scenario: &Scenario, tree: &Node) -> Problems {
     }
     checker.goods(&scenario.trade.goods);
     checker.trading(scenario);
+    checker.carts(scenario);
     checker.group(&scenario.group);
     checker.overlay(scenario);
     if scenario.is_of_houses() {
@@ -120,6 +121,17 @@ impl Checker<'_> {
         }
         if buyers == 0 && !others_are(OtherRoles::Buyer) {
             self.blame(&keys, "nobody is sure to buy", "give roles.buyers, or others that buy");
+        }
+    }
+
+    fn carts(&mut self, scenario: &Scenario) {
+        let are_used = scenario.buyer.cart_probability.get() > 0.0;
+        if are_used && scenario.journal.handover == Handover::Sellers {
+            self.blame(
+                &["buyer.cart_probability", "journal.handover"],
+                "where sellers keep the books there are no carts",
+                "give a cart_probability of 0.0, or another handover",
+            );
         }
     }
 

@@ -103,6 +103,16 @@ tables! {
         pub buy_probability: Probability,
         /// The purchases after which a buyer leaves; 0 means that it stays to the end.
         pub purchases: Option<NonZeroU64>,
+        /// The chance that a purchase begins with a cart: the units are held, and bought after a
+        /// pause.
+        pub cart_probability: Probability,
+        /// How long a cart is held before what is in it is for sale again.
+        #[within(PERIOD, PERIOD_WHY)]
+        pub cart_time_out: Duration,
+        /// The chance that a buyer lets what is in its cart go instead of buying it.
+        pub void_probability: Probability,
+        /// The chance that it forgets its cart, which is held until its time is over.
+        pub forget_probability: Probability,
         /// Whether a buyer looks for another good when one is not to be had.
         pub retry_other_good: bool,
         /// How many peers, from peer 1 on, are slow: they rest after every `pause_after` purchases.

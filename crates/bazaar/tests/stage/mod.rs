@@ -59,6 +59,15 @@ impl Run {
         fs::read_to_string(self.folder.path().join(format!("{name}.txt"))).unwrap()
     }
 
+    /// What `bazaar check` says of its files, which must pass.
+    pub fn checked(&self) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bazaar"));
+        let output = command.arg("check").arg(self.folder.path()).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "simulated: {}: {told}", self.is_simulated);
+        told
+    }
+
     /// What one node told, with the position in the stream.
     pub fn of(&self, node: u32) -> impl DoubleEndedIterator<Item = (usize, &Event)> {
         let events = self.events.iter().enumerate();

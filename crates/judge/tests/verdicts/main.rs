@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod books;
+mod carts;
 mod good;
 mod group;
 mod groups;

@@ -7,8 +7,8 @@ use clocks::VectorClock;
 use judge::{Finding, Ruling, RunFiles};
 use machine::{Epoch, Incarnation, NodeId};
 use market::{
-    Act, Applied, ClientId, Command, Entry, Good, Kernel, Money, Offer, Order, Outcome, Party,
-    Request, RequestId, Rules, SellerChoice,
+    Act, Applied, ClientId, Command, EndedHold, Entry, Good, Kernel, Money, Offer, Order, Outcome,
+    Party, Request, RequestId, Rules, SellerChoice,
 };
 use view::{Cause, Event, Fault, What, history};
 
@@ -39,6 +39,11 @@ pub fn buy(name: &str, quantity: u32) -> Command {
 pub fn deposit(name: &str, quantity: u32, price: u64) -> Command {
     let unit_price = Money(price);
     Command::Deposit(Offer { good: good(name), quantity, unit_price, stamp: None })
+}
+
+pub fn hold(name: &str, quantity: u32, for_ms: u64) -> Command {
+    let order = Order { good: good(name), quantity, limit: None, partial: false };
+    Command::Hold { order, for_ms }
 }
 
 impl World {
@@ -179,7 +184,15 @@ impl World {
                 quantity: *quantity,
                 lot: *lot,
             },
-            (Outcome::Refused(refusal), Command::Buy(order)) => {
+            (Outcome::Held { hold, receipt, .. }, _) => {
+                let (hold, receipt) = (*hold, receipt.clone());
+                What::Held { epoch, request: id, buyer: party, hold, receipt }
+            }
+            (Outcome::Voided { good, quantity }, Command::Void { hold }) => {
+                let (good, quantity, hold) = (good.clone(), *quantity, *hold);
+                What::HoldEnded { epoch, hold, good, quantity, request: Some(id) }
+            }
+            (Outcome::Refused(refusal), Command::Buy(order) | Command::Hold { order, .. }) => {
                 let (good, refusal) = (order.good.clone(), *refusal);
                 What::Refused { epoch, request: id, good, refusal }
             }
@@ -200,6 +213,17 @@ impl World {
         let outcome = self.serve(node, &request);
         self.answer(node, &request, outcome.clone());
         outcome
+    }
+
+    /// The trader ends the carts whose time is over.
+    pub fn end_holds(&mut self) {
+        let (epoch, trader) = (self.epoch, Party(self.epoch.node.0.into()));
+        let entry = Entry { at_ms: self.now / MS, trader, draw: 7, act: Act::EndHolds };
+        let Outcome::HoldsEnded(ended) = self.kernel.apply(&entry).outcome else { return };
+        for EndedHold { hold, good, quantity } in ended {
+            let over = What::HoldEnded { epoch, hold, good, quantity, request: None };
+            self.happen(epoch.node.0, over);
+        }
     }
 
     /// All is stopped in good order.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use machine::NodeId;
 use market::Outcome;
-use view::{Event, Operation, Summary, Verdict, What};
+use view::{Event, Summary, Verdict, What};
 
 use crate::html::Page;
 use crate::plot::{Axis, Chart, Picture, Point, Series, Style};
@@ -128,10 +128,12 @@ impl RunReport<'_> {
             let part = ((event.time_ns / part_ns) as usize).min(PARTS);
             let seconds = event.time_ns as f64 / 1e9;
             match &event.what {
-                What::Answered { operation: Operation::Buy(_), outcome, .. } => match outcome {
-                    Outcome::Bought(receipt) => sold[part] += u64::from(receipt.quantity),
-                    _ => refused[part] += 1,
-                },
+                What::Answered { operation, outcome, .. } if operation.is_purchase() => {
+                    match outcome {
+                        Outcome::Bought(receipt) => sold[part] += u64::from(receipt.quantity),
+                        _ => refused[part] += 1,
+                    }
+                }
                 What::Trading { .. } => traders.push(Point::bare(seconds, 0.0)),
                 What::Fault { .. } | What::Links(_) => faults.push(Point::bare(seconds, 0.0)),
                 _ => {}
@@ -167,8 +169,8 @@ impl RunReport<'_> {
     fn waits(&self) -> Chart {
         let (mut sold, mut refused) = (Vec::new(), Vec::new());
         for event in self.events {
-            if let What::Answered { operation: Operation::Buy(_), outcome, took_ns, .. } =
-                &event.what
+            if let What::Answered { operation, outcome, took_ns, .. } = &event.what
+                && operation.is_purchase()
             {
                 let millis = *took_ns as f64 / 1e6;
                 match outcome {

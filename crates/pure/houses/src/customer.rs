@@ -281,9 +281,9 @@ impl Customer {
 
     fn go_on(&mut self, command: &Wanted, outcome: Option<&Outcome>, cx: &mut Cx<'_>) {
         match command {
-            Wanted::Buy(order) => {
+            Wanted::Buy(_) | Wanted::Hold { .. } | Wanted::Claim { .. } | Wanted::Void { .. } => {
                 self.buying = false;
-                let next = self.buyer.answered(order, outcome, cx.random);
+                let next = self.buyer.answered(command, outcome, cx.random);
                 self.next(next, cx);
             }
             Wanted::Deposit(offer) => self.seller.answered(offer, outcome),

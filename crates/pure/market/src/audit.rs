@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
+use crate::carts::Hold;
 use crate::limits::{
-    ANSWERS_MAX, FILLS_MAX, GOODS_MAX, GRANTS_UNRECEIVED_MAX, LOTS_MAX, PARTIES_MAX, QUANTITY_MAX,
-    SESSIONS_MAX, STAMP_NODES_MAX, TERMS_MAX, UNIT_PRICE_MAX,
+    ANSWERS_MAX, FILLS_MAX, GOODS_MAX, GRANTS_UNRECEIVED_MAX, HOLD_MS_MAX, HOLDS_MAX,
+    HOLDS_OF_A_PARTY_MAX, LOTS_MAX, PARTIES_MAX, QUANTITY_MAX, SESSIONS_MAX, STAMP_NODES_MAX,
+    TERMS_MAX, UNIT_PRICE_MAX,
 };
 use crate::lots::{Lot, Shelf};
 use crate::session::Session;
@@ -27,6 +29,7 @@ impl Kernel {
         self.audit_parties()?;
         self.audit_money()?;
         self.audit_terms()?;
+        self.audit_carts()?;
         self.audit_sessions()
     }
 
@@ -43,7 +46,7 @@ impl Kernel {
             shelf.by_age.insert(id);
             shelf.by_price.insert((lot.unit_price, id));
         }
-        for (id, lot) in self.terms.lots() {
+        for (id, lot) in self.terms.lots().chain(self.carts.lots()) {
             audit_lot(id, lot)?;
             let shelf = shelves.entry(&lot.good).or_default();
             shelf.units.left += u64::from(lot.quantity);
@@ -70,9 +73,10 @@ impl Kernel {
         same("units of all goods", parts.map(u128::from), sums)
     }
 
-    /// On the shelves and on loan.
+    /// On the shelves, on loan, and in carts.
     fn all_lots(&self) -> impl Iterator<Item = &Lot> {
-        self.inventory.lots.values().chain(self.terms.lots().map(|(_, lot)| lot))
+        let aside = self.terms.lots().chain(self.carts.lots());
+        self.inventory.lots.values().chain(aside.map(|(_, lot)| lot))
     }
 
     /// Each party: deposited = sold + withdrawn + left. All parties together: the totals.
@@ -124,6 +128,29 @@ impl Kernel {
         Ok(())
     }
 
+    /// Carts are within their limits, hold one good each, and are found by all that leads to them.
+    fn audit_carts(&self) -> Audit {
+        let carts = &self.carts;
+        at_most("carts", carts.held.len(), HOLDS_MAX)?;
+        at_most("lots in carts", carts.lots, LOTS_MAX)?;
+        let last = carts.last.0;
+        holds(last <= Self::LAST_LOT.0, || format!("cart {last} leaves too few names"))?;
+        for (id, hold) in &carts.held {
+            holds(*id <= carts.last, || format!("cart {id} was not yet named"))?;
+            holds(hold.units.len() > 0, || format!("cart {id} is empty"))?;
+            at_most("lots in a cart", hold.units.len(), FILLS_MAX)?;
+            audit_receipt(&hold.receipt).map_err(|broken| format!("cart {id}: {broken}"))?;
+            audit_cart(hold).map_err(|broken| format!("cart {id}: {broken}"))?;
+            let latest = self.now_ms.saturating_add(HOLD_MS_MAX);
+            holds(hold.until_ms <= latest, || format!("cart {id} is held for too long"))?;
+        }
+        let mut computed = carts.clone();
+        computed.index();
+        holds(*carts == computed, || "the index of the carts is not theirs".to_owned())?;
+        let most = carts.by_party.values().max().copied().unwrap_or_default();
+        at_most("carts of a party", most, HOLDS_OF_A_PARTY_MAX)
+    }
+
     /// Sessions are within their limits and keep only what a client may still ask for.
     fn audit_sessions(&self) -> Audit {
         at_most("sessions", self.sessions.open.len(), SESSIONS_MAX)?;
@@ -146,7 +173,7 @@ impl Kernel {
             let in_order = lowest.is_some_and(|lowest| lowest <= number);
             holds(in_order, || format!("answer {number} is out of order"))?;
             holds(answer.outcome.is_remembered(), || format!("answer {number} is none to keep"))?;
-            if let Outcome::Bought(receipt) = &answer.outcome {
+            if let Outcome::Bought(receipt) | Outcome::Held { receipt, .. } = &answer.outcome {
                 audit_receipt(receipt).map_err(|broken| format!("answer {number}: {broken}"))?;
             }
             lowest = number.checked_add(1);
@@ -177,6 +204,21 @@ fn audit_receipt(receipt: &Receipt) -> Audit {
     }
     let all = [u64::from(receipt.quantity), receipt.paid.0, receipt.commission.0];
     same("sums of a receipt", all.map(u128::from), sums)
+}
+
+/// What is in a cart is what its receipt says.
+fn audit_cart(hold: &Hold) -> Audit {
+    let mut sold: BTreeMap<LotId, u64> = BTreeMap::new();
+    for fill in &hold.receipt.fills {
+        *sold.entry(fill.lot).or_default() += u64::from(fill.quantity);
+        let is_so = hold.units.get(fill.lot).is_some_and(|lot| {
+            (lot.seller, lot.unit_price) == (fill.seller, fill.unit_price)
+                && lot.good == hold.receipt.good
+        });
+        holds(is_so, || format!("lot {} is another one", fill.lot))?;
+    }
+    let held = hold.lots().map(|(lot, held)| (lot, u64::from(held.quantity))).collect();
+    same("units by lot", sold, held)
 }
 
 fn price(unit_price: Money, quantity: u32) -> u128 {

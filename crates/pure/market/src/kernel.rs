@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::carts::{self, Carts, end_holds};
 use crate::ledger::{Account, Ledger, Totals};
 use crate::limits::LOTS_MAX;
 use crate::lots::{Inventory, Lot, Stock, Units};
@@ -9,8 +10,8 @@ use crate::session::{Place, Sessions};
 use crate::terms::Terms;
 use crate::trade;
 use crate::{
-    Act, Applied, BadRules, Command, Entry, Good, Limit, LotId, Outcome, Party, Refusal, Request,
-    Rules,
+    Act, Applied, BadRules, Command, Entry, Good, Limit, LotId, Order, Outcome, Party, Refusal,
+    Request, Rules,
 };
 
 /// A market. The same entries, in the same order, make the same market everywhere.
@@ -24,6 +25,7 @@ pub struct Kernel {
     pub(crate) ledger: Ledger,
     pub(crate) sessions: Sessions,
     pub(crate) terms: Terms,
+    pub(crate) carts: Carts,
     #[cfg(feature = "planted")]
     #[serde(skip)]
     forgetful: bool,
@@ -43,6 +45,7 @@ impl Kernel {
             ledger: Ledger::default(),
             sessions: Sessions::default(),
             terms: Terms::default(),
+            carts: Carts::default(),
             #[cfg(feature = "planted")]
             forgetful: false,
         })
@@ -64,6 +67,10 @@ impl Kernel {
             Act::Term(act) => {
                 Applied { outcome: Outcome::Term(self.step(entry, act)), repeated: false }
             }
+            Act::EndHolds => {
+                let ended = end_holds(&mut self.inventory, &mut self.carts, self.now_ms);
+                Applied { outcome: Outcome::HoldsEnded(ended), repeated: false }
+            }
         };
         if !applied.outcome.changes_the_market() {
             self.now_ms = before_ms;
@@ -84,14 +91,14 @@ impl Kernel {
         if let Some(highest) = self.sessions.shut_to(request) {
             return refused(Refusal::LifeOver { highest });
         }
-        let Self { rules, inventory, ledger, sessions, terms, .. } = self;
+        let Self { rules, now_ms, inventory, ledger, sessions, terms, carts, .. } = self;
         let Some(session) = sessions.open.get_mut(&request.id.client) else {
             return refused(Refusal::UnknownSession);
         };
-        session.hear(request, self.now_ms);
+        session.hear(request, *now_ms);
         let mut execute = || {
-            execute(inventory, ledger, rules, terms, entry, request)
-                .unwrap_or_else(Outcome::Refused)
+            let goods = (&mut *inventory, &mut *carts, &*terms);
+            execute(goods, ledger, rules, *now_ms, entry, request).unwrap_or_else(Outcome::Refused)
         };
         match session.find(request) {
             Err(refusal) => refused(refusal),
@@ -138,10 +145,14 @@ impl Kernel {
         self.inventory.shelves.iter().map(|(good, shelf)| (good, shelf.units))
     }
 
+    /// What is on the shelves, oldest first.
+    pub fn lots(&self) -> impl Iterator<Item = (LotId, &Lot)> {
+        self.inventory.lots.iter().map(|(id, lot)| (*id, lot))
+    }
+
     /// What a party has on sale, oldest first. Looks at every lot.
     pub fn lots_of(&self, party: Party) -> impl Iterator<Item = (LotId, &Lot)> {
-        let lots = self.inventory.lots.iter().map(|(id, lot)| (*id, lot));
-        lots.filter(move |(_, lot)| lot.seller == party)
+        self.lots().filter(move |(_, lot)| lot.seller == party)
     }
 
     /// What a party has done here; all zero for one that has done nothing.
@@ -164,8 +175,8 @@ impl Kernel {
     pub fn parts(&self) -> usize {
         let sessions = &self.sessions.open;
         let answers: usize = sessions.values().map(|session| session.answers.len()).sum();
-        let lent = self.terms.lots().count();
-        self.inventory.lots.len() + lent + self.ledger.accounts.len() + sessions.len() + answers
+        let aside = self.terms.lots().count() + self.carts.lots;
+        self.inventory.lots.len() + aside + self.ledger.accounts.len() + sessions.len() + answers
     }
 
     /// Whether the totals add up: deposited = withdrawn + shipped + left, and paid = earned +
@@ -207,33 +218,46 @@ impl Kernel {
 
 /// Executes a command, whatever was answered before.
 fn execute(
-    inventory: &mut Inventory,
+    (inventory, carts, terms): (&mut Inventory, &mut Carts, &Terms),
     ledger: &mut Ledger,
     rules: &Rules,
-    terms: &Terms,
+    now_ms: u64,
     entry: &Entry,
     request: &Request,
 ) -> Result<Outcome, Refusal> {
     let party = request.id.client.party;
+    let parties = (party, entry.trader);
+    // Too little on the shelves is not *sold out* where traders have some on loan (then it is not
+    // known here), or carts have some that may come back (SAFETY S13).
+    let why = |carts: &Carts, order: &Order, refusal| {
+        let is_no = matches!(
+            refusal,
+            Refusal::OutOfStock { .. } | Refusal::OnlyOwnGoods | Refusal::TooDear { .. }
+        );
+        if !is_no {
+            return refusal;
+        }
+        match (terms.lent_for(party, order), carts.held_for(party, order)) {
+            (units @ 1.., _) => Refusal::Lent { units },
+            (0, units @ 1..) => Refusal::Held { units },
+            (0, 0) => refusal,
+        }
+    };
     match &request.command {
         // Answered where sessions are looked up.
         Command::Open => Err(Refusal::UnknownSession),
-        Command::Buy(order) => {
-            let parties = (party, entry.trader);
-            trade::buy(inventory, ledger, rules, parties, order, entry.draw).map_err(|refusal| {
-                let is_no = matches!(
-                    refusal,
-                    Refusal::OutOfStock { .. } | Refusal::OnlyOwnGoods | Refusal::TooDear { .. }
-                );
-                match terms.lent_for(party, order) {
-                    // Traders have some that the order could be filled from: whether it can be had
-                    // is not known here (SAFETY S13).
-                    units @ 1.. if is_no => Refusal::Lent { units },
-                    _ => refusal,
-                }
-            })
+        Command::Buy(order) => trade::buy(inventory, ledger, rules, parties, order, entry.draw)
+            .map_err(|refusal| why(carts, order, refusal)),
+        Command::Hold { order, for_ms } => {
+            let moment = (now_ms, entry.draw);
+            carts::hold((inventory, carts), rules, party, (order, *for_ms), moment)
+                .map_err(|refusal| why(carts, order, refusal))
         }
-        Command::Deposit(_) if inventory.lots.len() + terms.lots().count() >= LOTS_MAX => {
+        Command::Claim { hold } => carts::claim((inventory, carts), ledger, parties, *hold),
+        Command::Void { hold } => carts::void((inventory, carts), party, *hold),
+        Command::Deposit(_)
+            if inventory.lots.len() + carts.lots + terms.lots().count() >= LOTS_MAX =>
+        {
             Err(Refusal::LimitReached(Limit::Lots))
         }
         Command::Deposit(offer) => trade::deposit(inventory, ledger, rules, party, offer),
@@ -264,16 +288,19 @@ struct Image {
     ledger: Ledger,
     sessions: Sessions,
     terms: Terms,
+    carts: Carts,
 }
 
 impl TryFrom<Image> for Kernel {
     type Error = BadSnapshot;
     fn try_from(image: Image) -> Result<Self, BadSnapshot> {
-        let Image { rules, now_ms, mut inventory, ledger, sessions, terms } = image;
+        let Image { rules, now_ms, mut inventory, ledger, sessions, terms, mut carts } = image;
         inventory.index().map_err(BadSnapshot::Broken)?;
+        carts.index();
         let mut kernel = Self::new(rules).map_err(|bad| BadSnapshot::Broken(bad.to_string()))?;
         (kernel.now_ms, kernel.inventory) = (now_ms, inventory);
-        (kernel.ledger, kernel.sessions, kernel.terms) = (ledger, sessions, terms);
+        (kernel.ledger, kernel.sessions) = (ledger, sessions);
+        (kernel.terms, kernel.carts) = (terms, carts);
         kernel.audit().map_err(BadSnapshot::Broken)?;
         Ok(kernel)
     }

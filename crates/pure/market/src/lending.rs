@@ -7,6 +7,7 @@ use crate::limits::{GRANTS_UNRECEIVED_MAX, TERMS_MAX};
 use crate::lots::{Inventory, Lot};
 use crate::session::Place;
 use crate::terms::{Deed, Grant, Part, Term, TermAct, TermId, TermOutcome};
+use crate::trade::{book, receipt};
 use crate::{
     Entry, Good, Kernel, LotId, Order, Outcome, Party, Receipt, Refusal, Request, RequestId,
 };
@@ -37,10 +38,7 @@ impl Kernel {
             },
             TermAct::Close { term } => match self.terms.open.remove(term) {
                 Some(closed) => {
-                    let units = closed.lent.values().map(|lot| u64::from(lot.quantity)).sum();
-                    for (id, lot) in closed.lent {
-                        self.inventory.put(id, lot);
-                    }
+                    let units = closed.lent.back_on_the_shelves(&mut self.inventory);
                     TermOutcome::Closed { units }
                 }
                 None => TermOutcome::NoSuchTerm,
@@ -76,10 +74,7 @@ impl Kernel {
             let Some(lot) = inventory.take(fill.lot, fill.quantity) else { continue };
             let (seller, unit_price, quantity) = (lot.seller, lot.unit_price, lot.quantity);
             parts.push(Part { lot: fill.lot, seller, unit_price, quantity });
-            match term.lent.get_mut(&fill.lot) {
-                Some(lent) => lent.quantity += quantity,
-                None => _ = term.lent.insert(fill.lot, lot),
-            }
+            term.lent.put(fill.lot, lot);
         }
         if parts.is_empty() {
             return TermOutcome::Lent(Grant { number: term.granted, good: good.clone(), parts });
@@ -108,7 +103,7 @@ impl Kernel {
                         }
                     }
                     Deed::Returned { lot, quantity } => {
-                        if let Some(units) = take_of(&mut term, *lot, *quantity) {
+                        if let Some(units) = term.lent.take(*lot, *quantity) {
                             self.inventory.put(*lot, units);
                         }
                     }
@@ -149,7 +144,7 @@ impl Kernel {
             *wanted.entry(lot).or_default() += u64::from(quantity);
         }
         let is_lent = |(lot, quantity): (&LotId, &u64)| {
-            let lent = term.lent.get(lot);
+            let lent = term.lent.get(*lot);
             lent.is_some_and(|lent| {
                 u64::from(lent.quantity) >= *quantity && lent.good == order.good
             })
@@ -159,35 +154,26 @@ impl Kernel {
         }
         let fills = fills.iter().map(|&(id, quantity)| {
             // It was just seen.
-            term.lent.get(&id).map(|lot| fill(&self.rules, id, lot, quantity))
+            term.lent.get(id).map(|lot| fill(&self.rules, id, lot, quantity))
         });
         let fills: Vec<crate::Fill> = fills.collect::<Option<_>>()?;
-        let receipt = Receipt {
-            good: order.good.clone(),
-            quantity: fills.iter().map(|fill| fill.quantity).sum(),
-            paid: fills.iter().map(|fill| fill.paid).sum(),
-            commission: fills.iter().map(|fill| fill.commission).sum(),
-            fills,
-        };
+        let receipt = receipt(&order.good, fills);
         for fill in &receipt.fills {
             if let Some(shelf) = self.inventory.shelves.get_mut(&receipt.good) {
                 shelf.units.ship(fill.quantity);
             }
-            _ = take_of(term, fill.lot, fill.quantity);
-            self.ledger.sell(fill);
+            _ = term.lent.take(fill.lot, fill.quantity);
         }
-        self.ledger.buy(request.id.client.party, receipt.quantity, receipt.paid);
-        self.ledger.fill_order(request.id.client.party);
-        self.ledger.keep(trader, receipt.commission);
+        book(&mut self.ledger, &receipt, (request.id.client.party, trader));
         if let (Some(place), Some(session)) = (place, session) {
             session.keep(place, request, Outcome::Bought(receipt.clone()));
         }
         Some(receipt)
     }
 
-    /// Whether the answer to a buy is known here: not, if it would be [`Refusal::Lent`].
+    /// Whether the answer to a buy or a hold is known here: not, if it would be [`Refusal::Lent`].
     pub fn knows(&self, request: &Request) -> bool {
-        let crate::Command::Buy(order) = &request.command else { return true };
+        let Some(order) = request.command.order() else { return true };
         let buyer = request.id.client.party;
         self.answer_to(request.id).is_some()
             || self.terms.lent_for(buyer, order) == 0
@@ -209,9 +195,9 @@ impl Kernel {
         self.terms.open.values().map(|term| term.lent(good)).sum()
     }
 
-    /// How many units of a good are on the shelves: neither sold nor lent.
+    /// How many units of a good are on the shelves: neither sold, nor lent, nor held.
     pub fn free(&self, good: &Good) -> u64 {
-        self.stock(good).units - self.lent(good)
+        self.stock(good).units - self.lent(good) - self.held(good)
     }
 
     /// Sales that traders reported and the books had no room for; 0, unless a trader broke its
@@ -226,17 +212,6 @@ impl Kernel {
         let place = session.answers.binary_search_by_key(&id.number, |answer| answer.number);
         place.ok().map(|place| &session.answers[place].outcome)
     }
-}
-
-/// Takes units of a lot out of what is lent; none if they are not.
-fn take_of(term: &mut Term, id: LotId, quantity: u32) -> Option<Lot> {
-    let lot = term.lent.get_mut(&id).filter(|lot| lot.quantity >= quantity)?;
-    let units = Lot { quantity, ..lot.clone() };
-    lot.quantity -= quantity;
-    if lot.quantity == 0 {
-        term.lent.remove(&id);
-    }
-    Some(units)
 }
 
 impl Inventory {

@@ -51,10 +51,14 @@
 //! - **Stock on loan is sold once.** A warehouse lends units to a trader for a [term](Term); what the
 //!   trader's [`Stall`] sells is booked once, and while any of a good is on loan nobody says that it
 //!   is sold out (SAFETY S11 to S13).
+//! - **A cart is its holder's.** What is held for one party is sold to nobody else until it is
+//!   claimed, voided, or timed out by an entry with the leader's time (SAFETY S9, S13).
 //! - **No self-dealing.** A seller never buys from its own lot.
 //! - **Bounds.** Everything has a limit ([`limits`]); no sum can overflow.
 
+mod aside;
 mod audit;
+mod carts;
 mod choice;
 mod good;
 mod kernel;
@@ -72,6 +76,7 @@ mod stall;
 mod terms;
 mod trade;
 
+pub use carts::{EndedHold, Hold, HoldId};
 pub use good::{BadName, Good};
 pub use kernel::{BadSnapshot, Kernel};
 pub use ledger::{Account, Totals};

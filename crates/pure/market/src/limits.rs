@@ -57,6 +57,18 @@ pub const TERMS_MAX: usize = 1_024;
 /// and more stock would only be stuck in it.
 pub const GRANTS_UNRECEIVED_MAX: usize = 64;
 
+/// Most carts held at once, by all parties: a buyer has one or two.
+pub const HOLDS_MAX: usize = 1 << 16;
+
+/// Most carts that one party holds at once: a hoarder does not take the room of all others.
+pub const HOLDS_OF_A_PARTY_MAX: usize = 64;
+
+/// Longest time that a cart is held, in milliseconds: a day.
+pub const HOLD_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+
+/// Most carts that one entry ends: it bounds the size of its outcome and the time of one `apply`.
+pub const HOLDS_ENDED_MAX: usize = 256;
+
 /// All of a price, in basis points.
 pub const BASIS_POINTS_ALL: u16 = 10_000;
 

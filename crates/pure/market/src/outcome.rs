@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Good, LotId, Money, Party, TermOutcome};
+use crate::{EndedHold, Good, HoldId, LotId, Money, Party, TermOutcome};
 
 /// What came of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,24 @@ pub enum Outcome {
     Term(TermOutcome),
     /// Nothing was executed.
     Refused(Refusal),
+    /// Units are held for the client.
+    Held {
+        /// The name of the cart.
+        hold: HoldId,
+        /// The kernel's time from which on it may be ended, in milliseconds.
+        until_ms: u64,
+        /// What the client gets and pays if it claims it.
+        receipt: Receipt,
+    },
+    /// What was held is for sale again.
+    Voided {
+        /// What.
+        good: Good,
+        /// How many units.
+        quantity: u64,
+    },
+    /// These carts are at an end.
+    HoldsEnded(Vec<EndedHold>),
 }
 
 impl Outcome {
@@ -55,6 +73,7 @@ impl Outcome {
         match self {
             Self::Expired { sessions } => *sessions > 0,
             Self::Term(outcome) => outcome.changes_the_market(),
+            Self::HoldsEnded(holds) => !holds.is_empty(),
             Self::Refused(refusal) => !matches!(
                 refusal,
                 Refusal::UnknownSession
@@ -64,15 +83,23 @@ impl Outcome {
             Self::Opened { .. }
             | Self::Bought(_)
             | Self::Deposited { .. }
-            | Self::Withdrawn { .. } => true,
+            | Self::Withdrawn { .. }
+            | Self::Held { .. }
+            | Self::Voided { .. } => true,
         }
     }
 
     /// Whether a repeated request gets this answer again. Otherwise it is judged anew.
     pub fn is_remembered(&self) -> bool {
         match self {
-            Self::Bought(_) | Self::Deposited { .. } | Self::Withdrawn { .. } => true,
-            Self::Opened { .. } | Self::Expired { .. } | Self::Term(_) => false,
+            Self::Bought(_)
+            | Self::Deposited { .. }
+            | Self::Withdrawn { .. }
+            | Self::Held { .. }
+            | Self::Voided { .. } => true,
+            Self::Opened { .. } | Self::Expired { .. } | Self::Term(_) | Self::HoldsEnded(_) => {
+                false
+            }
             Self::Refused(refusal) => refusal.is_remembered(),
         }
     }
@@ -172,6 +199,21 @@ pub enum Refusal {
     /// A limit of the market is reached.
     #[error("{0}; nothing was executed")]
     LimitReached(Limit),
+    /// Too little is on the shelves, but some is in carts.
+    #[error("held: {units} units are in carts; ask again when one is let go; nothing was sold")]
+    Held {
+        /// The units in carts that the order could be filled from.
+        units: u64,
+    },
+    /// There is no such cart: it never was, or is claimed, voided, or its time is over.
+    #[error("no such cart: it was claimed or voided, or its time is over; nothing was executed")]
+    NoSuchHold,
+    /// The cart is another party's.
+    #[error("the cart belongs to another party; nothing was executed")]
+    NotYourHold,
+    /// Where sellers keep the books there are no carts.
+    #[error("no carts here: sellers keep the books, and hold nothing; buy; nothing was executed")]
+    NoCarts,
 }
 
 impl Refusal {
@@ -184,6 +226,7 @@ impl Refusal {
                 | Self::AnswerForgotten
                 | Self::Conflict
                 | Self::LimitReached(_)
+                | Self::NoCarts
         )
     }
 }
@@ -200,6 +243,9 @@ pub enum Invalid {
     /// Too high a price.
     #[error("the unit price is above the limit of {}", crate::limits::UNIT_PRICE_MAX)]
     PriceTooHigh,
+    /// No time to hold for, or too much.
+    #[error("a cart is held for 1 to {} milliseconds", crate::limits::HOLD_MS_MAX)]
+    HoldTime,
 }
 
 /// Which limit of the market is reached. The numbers stand in [`limits`](crate::limits).
@@ -232,4 +278,7 @@ pub enum Limit {
     /// Money paid, and the price of what is on sale.
     #[error("the market is worth more money than can be counted; lower the price or the quantity")]
     Worth,
+    /// Carts, of all parties or of one, or lots in them.
+    #[error("too many carts are held; claim or void one, or ask again later")]
+    Holds,
 }

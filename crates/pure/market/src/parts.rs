@@ -14,6 +14,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::carts::Carts;
 use crate::limits::{
     GOODS_MAX, LOTS_MAX, PARTIES_MAX, QUANTITY_MAX, SESSIONS_MAX, STAMP_NODES_MAX, UNIT_PRICE_MAX,
 };
@@ -45,7 +46,7 @@ pub enum NotJoined {
     #[error("the book is of a market with other rules; nothing was added")]
     Rules,
     /// It holds a lot or a session of another party, or one that is in the sum already; or it has
-    /// lent units to traders, which a warehouse does and no book.
+    /// lent units to traders, or holds some in carts, which no book does.
     #[error("the book holds what is not its party's, or what is there already; nothing was added")]
     Foreign,
     /// A limit of the market.
@@ -256,7 +257,8 @@ impl Kernel {
             .all(|(id, lot)| lot.seller == party && !self.inventory.lots.contains_key(id))
             && sessions.lives.keys().all(|of| *of == party)
             && !self.sessions.lives.contains_key(&party)
-            && book.terms == Terms::default();
+            && book.terms == Terms::default()
+            && book.carts == Carts::default();
         if !is_own {
             return Err(NotJoined::Foreign);
         }

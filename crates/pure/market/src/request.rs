@@ -3,7 +3,7 @@
 use clocks::Stamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Good, Money, TermAct};
+use crate::{Good, HoldId, Money, TermAct};
 
 /// Anyone with an account: a buyer, a seller, a trader.
 #[derive(
@@ -66,6 +66,55 @@ pub enum Command {
         /// Which.
         lot: LotId,
     },
+    /// Set units aside for the client, at the prices of now, as if it bought them.
+    Hold {
+        /// What.
+        order: Order,
+        /// For how long, in milliseconds: from 1 to [`HOLD_MS_MAX`](crate::limits::HOLD_MS_MAX).
+        for_ms: u64,
+    },
+    /// Buy what is held for the client.
+    Claim {
+        /// Which.
+        hold: HoldId,
+    },
+    /// Let go of what is held for the client.
+    Void {
+        /// Which.
+        hold: HoldId,
+    },
+}
+
+impl Command {
+    /// What is asked for of the shelves: by a buy, or by a hold.
+    pub fn order(&self) -> Option<&Order> {
+        match self {
+            Self::Buy(order) | Self::Hold { order, .. } => Some(order),
+            Self::Open
+            | Self::Deposit(_)
+            | Self::Withdraw { .. }
+            | Self::Claim { .. }
+            | Self::Void { .. } => None,
+        }
+    }
+
+    /// What good it names.
+    pub fn good(&self) -> Option<&Good> {
+        match self {
+            Self::Deposit(offer) => Some(&offer.good),
+            other => other.order().map(|order| &order.good),
+        }
+    }
+
+    /// Whether it is a buyer's.
+    pub fn is_of_a_buyer(&self) -> bool {
+        matches!(self, Self::Buy(_) | Self::Hold { .. } | Self::Claim { .. } | Self::Void { .. })
+    }
+
+    /// Whether it is about a cart.
+    pub fn is_of_a_cart(&self) -> bool {
+        matches!(self, Self::Hold { .. } | Self::Claim { .. } | Self::Void { .. })
+    }
 }
 
 /// One buy.
@@ -120,6 +169,9 @@ pub enum Act {
     },
     /// A step of the term of a trader that sells what is lent to it.
     Term(TermAct),
+    /// Ends the carts whose time is over by the leader's time, up to
+    /// [`HOLDS_ENDED_MAX`](crate::limits::HOLDS_ENDED_MAX) of them.
+    EndHolds,
 }
 
 impl std::fmt::Display for Party {

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use crate::aside::Aside;
 use crate::lots::Lot;
 use crate::{Good, LotId, Money, Order, Party, Receipt, Request, RequestId};
 
@@ -200,7 +201,7 @@ impl TermOutcome {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Term {
     /// What is lent, by lot: of each as much as is neither sold nor returned.
-    pub(crate) lent: BTreeMap<LotId, Lot>,
+    pub(crate) lent: Aside,
     /// How many grants were made.
     pub(crate) granted: u64,
     /// Those that the trader may not have.
@@ -242,7 +243,7 @@ impl Term {
     /// What is on loan, and how many units of it.
     pub fn goods(&self) -> BTreeMap<&Good, u64> {
         let mut goods = BTreeMap::new();
-        for lot in self.lent.values() {
+        for (_, lot) in self.lent.lots() {
             *goods.entry(&lot.good).or_default() += u64::from(lot.quantity);
         }
         goods
@@ -255,8 +256,7 @@ impl Term {
 
     /// How many units of a good are lent.
     pub fn lent(&self, good: &Good) -> u64 {
-        let lots = self.lent.values().filter(|lot| lot.good == *good);
-        lots.map(|lot| u64::from(lot.quantity)).sum()
+        self.lent.units_of(good)
     }
 }
 
@@ -273,15 +273,11 @@ pub(crate) struct Terms {
 impl Terms {
     /// All units on loan.
     pub fn lots(&self) -> impl Iterator<Item = (LotId, &Lot)> {
-        self.open.values().flat_map(|term| term.lent.iter().map(|(id, lot)| (*id, lot)))
+        self.open.values().flat_map(|term| term.lent.lots())
     }
 
     /// How many units on loan an order could be filled from.
     pub fn lent_for(&self, buyer: Party, order: &Order) -> u64 {
-        let limit = order.limit.unwrap_or(Money(u64::MAX));
-        let lots = self.lots().filter(|(_, lot)| {
-            lot.good == order.good && lot.seller != buyer && lot.unit_price <= limit
-        });
-        lots.map(|(_, lot)| u64::from(lot.quantity)).sum()
+        self.open.values().map(|term| term.lent.units_for(buyer, order)).sum()
     }
 }

@@ -4,7 +4,9 @@ use crate::choice::choose;
 use crate::ledger::Ledger;
 use crate::limits::{QUANTITY_MAX, STAMP_NODES_MAX, UNIT_PRICE_MAX};
 use crate::lots::Inventory;
-use crate::{Invalid, Limit, LotId, Offer, Order, Outcome, Party, Receipt, Refusal, Rules};
+use crate::{
+    Fill, Good, Invalid, Limit, LotId, Offer, Order, Outcome, Party, Receipt, Refusal, Rules,
+};
 
 /// Sells to `buyer`; the commission goes to `trader`.
 pub(crate) fn buy(
@@ -17,21 +19,31 @@ pub(crate) fn buy(
 ) -> Result<Outcome, Refusal> {
     check_quantity(order.quantity)?;
     let fills = choose(inventory, rules, buyer, order, draw)?;
-    let receipt = Receipt {
-        good: order.good.clone(),
+    let receipt = receipt(&order.good, fills);
+    for fill in &receipt.fills {
+        inventory.ship(&receipt.good, fill.lot, fill.quantity);
+    }
+    book(ledger, &receipt, (buyer, trader));
+    Ok(Outcome::Bought(receipt))
+}
+
+/// The receipt over these fills.
+pub(crate) fn receipt(good: &Good, fills: Vec<Fill>) -> Receipt {
+    Receipt {
+        good: good.clone(),
         quantity: fills.iter().map(|fill| fill.quantity).sum(),
         paid: fills.iter().map(|fill| fill.paid).sum(),
         commission: fills.iter().map(|fill| fill.commission).sum(),
         fills,
-    };
-    for fill in &receipt.fills {
-        inventory.ship(&receipt.good, fill.lot, fill.quantity);
-        ledger.sell(fill);
     }
+}
+
+/// Books what a sale means to all its parties; the units have left already.
+pub(crate) fn book(ledger: &mut Ledger, receipt: &Receipt, (buyer, trader): (Party, Party)) {
+    receipt.fills.iter().for_each(|fill| ledger.sell(fill));
     ledger.buy(buyer, receipt.quantity, receipt.paid);
     ledger.fill_order(buyer);
     ledger.keep(trader, receipt.commission);
-    Ok(Outcome::Bought(receipt))
 }
 
 /// Puts a lot on sale.
@@ -69,7 +81,7 @@ pub(crate) fn withdraw(
     Ok(Outcome::Withdrawn { good: lot.good, quantity: lot.quantity })
 }
 
-fn check_quantity(quantity: u32) -> Result<(), Refusal> {
+pub(crate) fn check_quantity(quantity: u32) -> Result<(), Refusal> {
     match quantity {
         0 => Err(Refusal::Invalid(Invalid::QuantityZero)),
         1..=QUANTITY_MAX => Ok(()),

@@ -45,7 +45,7 @@ fn traded(steps: Vec<(u64, Command, u64)>) -> (Kernel, Vec<(Entry, Outcome)>, Ve
     }
     let asked = facts.iter().filter_map(|(entry, _)| match &entry.act {
         Act::Request(request) => Some(request.clone()),
-        Act::ExpireSessions { .. } | Act::Term(_) => None,
+        Act::ExpireSessions { .. } | Act::Term(_) | Act::EndHolds => None,
     });
     let current =
         |request: &Request| request.id.client.life == lives[request.id.client.party.0 as usize];

@@ -70,7 +70,7 @@ impl Peer {
 
     fn send_fresh(&mut self, cx: &mut Cx<'_>) {
         while let Some(request) = self.client.fresh() {
-            if matches!(request.command, Command::Buy(_)) {
+            if request.command.order().is_some() {
                 self.ordering.ask(request.id);
             }
             if is_recorded(&request.command) {
@@ -167,8 +167,7 @@ impl Peer {
         outcome: Option<&Outcome>,
         cx: &mut Cx<'_>,
     ) -> Option<Next> {
-        let Command::Buy(order) = command else { return None };
-        Some(self.buyer.answered(order, outcome, cx.random))
+        command.is_of_a_buyer().then(|| self.buyer.answered(command, outcome, cx.random))
     }
 
     /// What the peer does after an answer.
@@ -180,12 +179,16 @@ impl Peer {
         cx: &mut Cx<'_>,
     ) {
         match command {
-            Command::Buy(order) => {
+            Command::Buy(_)
+            | Command::Hold { .. }
+            | Command::Claim { .. }
+            | Command::Void { .. } => {
                 self.buying = false;
-                if let (Some(Outcome::Refused(_)), Some(instead)) = (outcome, self.buyer.wanted())
-                    && *instead != order.good
+                if let (Some(Outcome::Refused(_)), Some(instead), Some(good)) =
+                    (outcome, self.buyer.wanted(), command.good())
+                    && instead != good
                 {
-                    let (good, instead) = (order.good.clone(), instead.clone());
+                    let (good, instead) = (good.clone(), instead.clone());
                     self.report(What::Switched { good, instead }, cx);
                 }
                 match next {

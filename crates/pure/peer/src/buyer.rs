@@ -1,10 +1,13 @@
 //! What a buyer wants, and when (seeds 000, 001, 002): one purchase at a time, of a good,
 //! a quantity and at a price by chance, with a pause for thought in between.
+//!
+//! A buyer with carts has some of it held first, thinks, and then claims it, voids it, or forgets it
+//! until its time is over.
 
 use std::time::Duration;
 
 use machine::Random;
-use market::{Command, Good, Order, Outcome, Refusal};
+use market::{Command, Good, HoldId, Order, Outcome, Refusal};
 
 use crate::settings::BuyerSettings;
 
@@ -30,12 +33,14 @@ pub struct Buyer {
     purchases: u64,
     /// What it looks for; none if any good will do. A later life looks for anything.
     wanted: Option<Good>,
+    /// What is held for it.
+    cart: Option<HoldId>,
 }
 
 impl Buyer {
     /// A buyer that has bought nothing yet of `goods`.
     pub fn new(settings: BuyerSettings, goods: Vec<Good>) -> Self {
-        Self { settings, goods, purchases: 0, wanted: None }
+        Self { settings, goods, purchases: 0, wanted: None, cart: None }
     }
 
     /// How much it has bought.
@@ -64,8 +69,14 @@ impl Buyer {
         wanted != 0 && self.purchases >= wanted
     }
 
-    /// The next purchase; none if there is nothing to be bought at all.
+    /// The next step towards a purchase; none if there is nothing to be bought at all.
     pub fn wish(&mut self, random: &mut Random) -> Option<Command> {
+        if let (Some(hold), Some(carts)) = (self.cart.take(), &self.settings.carts) {
+            return Some(match random.chance(carts.void_probability) {
+                true => Command::Void { hold },
+                false => Command::Claim { hold },
+            });
+        }
         let good = match self.wanted.take() {
             Some(good) => good,
             None => random.pick(&self.goods)?.clone(),
@@ -73,7 +84,14 @@ impl Buyer {
         let range = self.settings.quantity;
         let quantity = random.between(range.min.into(), range.max.into()) as u32;
         let (limit, partial) = (self.settings.limit, self.settings.partial);
-        Some(Command::Buy(Order { good, quantity, limit, partial }))
+        let order = Order { good, quantity, limit, partial };
+        Some(match &self.settings.carts {
+            Some(carts) if random.chance(carts.probability) => {
+                let for_ms = u64::try_from(carts.hold_for.as_millis()).unwrap_or(u64::MAX);
+                Command::Hold { order, for_ms }
+            }
+            _ => Command::Buy(order),
+        })
     }
 
     /// How long it thinks.
@@ -106,25 +124,36 @@ impl Buyer {
         self.purchases = self.purchases.saturating_sub(1);
     }
 
-    /// What follows from an answer to `order`; none if it is in doubt.
+    /// What follows from an answer to a command of its; none if it is in doubt.
     pub fn answered(
         &mut self,
-        order: &Order,
+        command: &Command,
         outcome: Option<&Outcome>,
         random: &mut Random,
     ) -> Next {
-        match outcome {
-            Some(Outcome::Bought(_)) => return self.bought(random),
-            Some(Outcome::Refused(Refusal::OutOfStock { .. } | Refusal::NotSoldHere)) => {
+        match (outcome, command.order()) {
+            (Some(Outcome::Bought(_)), _) => return self.bought(random),
+            (Some(Outcome::Held { hold, .. }), _) => {
+                let forgets = self.settings.carts.as_ref().map(|carts| carts.forget_probability);
+                let is_forgotten = forgets.is_some_and(|probability| random.chance(probability));
+                self.cart = (!is_forgotten).then_some(*hold);
+            }
+            (
+                Some(Outcome::Refused(Refusal::OutOfStock { .. } | Refusal::NotSoldHere)),
+                Some(order),
+            ) => {
                 self.wanted = self.another_than(&order.good, random);
             }
-            // Others may sell another good, or sell it cheaper.
-            Some(Outcome::Refused(Refusal::TooDear { .. } | Refusal::OnlyOwnGoods))
-                if self.settings.retry_other_good =>
-            {
+            // Others may sell another good, or sell it cheaper, and what is in carts may be taken.
+            (
+                Some(Outcome::Refused(
+                    Refusal::TooDear { .. } | Refusal::OnlyOwnGoods | Refusal::Held { .. },
+                )),
+                Some(order),
+            ) if self.settings.retry_other_good => {
                 self.wanted = self.another_than(&order.good, random);
             }
-            Some(_) | None => {}
+            _ => {}
         }
         Next::Think(self.think(random))
     }
@@ -155,6 +184,7 @@ mod tests {
             pause: None,
             retry_other_good: true,
             leave_when_done: false,
+            carts: None,
         };
         change(&mut settings);
         Buyer::new(settings, ["salt", "fish"].map(|name| Good::new(name).unwrap()).to_vec())
@@ -171,6 +201,10 @@ mod tests {
         Outcome::Bought(receipt)
     }
 
+    fn buy(order: &Order) -> Command {
+        Command::Buy(order.clone())
+    }
+
     fn wish(buyer: &mut Buyer, random: &mut Random) -> Order {
         match buyer.wish(random) {
             Some(Command::Buy(order)) => order,
@@ -185,10 +219,10 @@ mod tests {
         let order = wish(&mut buyer, &mut random);
         let outcome = bought(&order);
         assert!(matches!(
-            buyer.answered(&order, Some(&outcome), &mut random),
+            buyer.answered(&buy(&order), Some(&outcome), &mut random),
             Next::Think(time) if time >= Duration::from_millis(1)
         ));
-        assert_eq!(buyer.answered(&order, Some(&outcome), &mut random), Next::Stop);
+        assert_eq!(buyer.answered(&buy(&order), Some(&outcome), &mut random), Next::Stop);
     }
 
     #[test]
@@ -198,7 +232,7 @@ mod tests {
         let mut buyer = buyer(|settings| settings.pause = Some(Pause { after: 3, lasts }));
         let order = wish(&mut buyer, &mut random);
         let rests: Vec<bool> = (0..6)
-            .map(|_| match buyer.answered(&order, Some(&bought(&order)), &mut random) {
+            .map(|_| match buyer.answered(&buy(&order), Some(&bought(&order)), &mut random) {
                 Next::Rest(time) => time >= lasts,
                 _ => false,
             })
@@ -211,7 +245,7 @@ mod tests {
         let mut random = Random::from_seed(1);
         let mut buyer = buyer(|settings| settings.buy_probability = 1.0);
         let order = wish(&mut buyer, &mut random);
-        assert_eq!(buyer.answered(&order, Some(&bought(&order)), &mut random), Next::Buy);
+        assert_eq!(buyer.answered(&buy(&order), Some(&bought(&order)), &mut random), Next::Buy);
     }
 
     #[test]
@@ -224,7 +258,7 @@ mod tests {
                 let mut buyer = buyer(|settings| settings.retry_other_good = retry_other_good);
                 for _ in 0..20 {
                     let order = wish(&mut buyer, &mut random);
-                    buyer.answered(&order, Some(&Outcome::Refused(refusal)), &mut random);
+                    buyer.answered(&buy(&order), Some(&Outcome::Refused(refusal)), &mut random);
                     let is_wanted = buyer.wanted().map(|good| *good == order.good);
                     match retry_other_good {
                         true => assert_eq!(is_wanted, Some(false), "{refusal}"),
@@ -232,9 +266,58 @@ mod tests {
                         false => assert_eq!(is_wanted, none.contains(&refusal).then_some(true)),
                     }
                     let next = wish(&mut buyer, &mut random);
-                    buyer.answered(&next, None, &mut random);
+                    buyer.answered(&buy(&next), None, &mut random);
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_cart_is_claimed_voided_or_forgotten() {
+        let mut random = Random::from_seed(1);
+        let mut buyer = buyer(|settings| {
+            settings.carts = Some(crate::settings::Carts {
+                probability: 0.5,
+                hold_for: Duration::from_millis(300),
+                void_probability: 0.3,
+                forget_probability: 0.2,
+            });
+        });
+        let [mut bought_at_once, mut held, mut claimed, mut voided] = [0; 4];
+        let mut is_held = None;
+        for number in 0..1_000 {
+            let command = buyer.wish(&mut random).unwrap();
+            let outcome = match &command {
+                Command::Hold { order, for_ms } => {
+                    assert_eq!((*for_ms, is_held), (300, None));
+                    held += 1;
+                    let Outcome::Bought(receipt) = bought(order) else { unreachable!() };
+                    is_held = Some(HoldId(number));
+                    Outcome::Held { hold: HoldId(number), until_ms: 0, receipt }
+                }
+                Command::Claim { hold } => {
+                    assert_eq!(is_held.take(), Some(*hold));
+                    claimed += 1;
+                    Outcome::Refused(Refusal::NoSuchHold)
+                }
+                Command::Void { hold } => {
+                    assert_eq!(is_held.take(), Some(*hold));
+                    voided += 1;
+                    Outcome::Voided { good: Good::new("salt").unwrap(), quantity: 1 }
+                }
+                Command::Buy(order) => {
+                    bought_at_once += 1;
+                    bought(order)
+                }
+                other => panic!("not a purchase: {other:?}"),
+            };
+            buyer.answered(&command, Some(&outcome), &mut random);
+            if buyer.cart.is_none() {
+                is_held = None;
+            }
+        }
+        let forgotten = held - claimed - voided;
+        assert!(bought_at_once > 0 && claimed > 0 && voided > 0 && forgotten > 0);
+        assert_eq!(buyer.purchases(), bought_at_once);
     }
 }

@@ -73,11 +73,15 @@ pub struct Memory {
 }
 
 /// Whether a request is on record before it leaves: what it asks for is done once in all lives.
-/// What a purchase did, the market tells.
+/// What a purchase did, the market tells, and carts have a time-out.
 pub fn is_recorded(command: &Command) -> bool {
     match command {
         Command::Deposit(_) | Command::Withdraw { .. } => true,
-        Command::Open | Command::Buy(_) => false,
+        Command::Open
+        | Command::Buy(_)
+        | Command::Hold { .. }
+        | Command::Claim { .. }
+        | Command::Void { .. } => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What can be done to a node, asked of a trader, and said in an election, as the record of a run
 //! names it.
 
-use market::{Command, Good, LotId, Money, Offer, Order};
+use market::{Command, Good, HoldId, LotId, Money, Offer, Order};
 use serde::{Deserialize, Serialize};
 
 use crate::event::What;
@@ -58,6 +58,43 @@ pub enum Operation {
         /// Which.
         lot: LotId,
     },
+    /// To have units held.
+    Hold {
+        /// What.
+        #[serde(flatten)]
+        order: Order,
+        /// For how long, in milliseconds.
+        for_ms: u64,
+    },
+    /// To buy what is held.
+    Claim {
+        /// Which cart.
+        hold: HoldId,
+    },
+    /// To let go of what is held.
+    Void {
+        /// Which cart.
+        hold: HoldId,
+    },
+}
+
+impl Operation {
+    /// Whether it buys: at once, or what is held.
+    pub fn is_purchase(&self) -> bool {
+        matches!(self, Self::Buy(_) | Self::Claim { .. })
+    }
+
+    /// What is asked for of the shelves: by a buy, or by a hold.
+    pub fn order(&self) -> Option<&Order> {
+        match self {
+            Self::Buy(order) | Self::Hold { order, .. } => Some(order),
+            Self::Open
+            | Self::Deposit { .. }
+            | Self::Withdraw { .. }
+            | Self::Claim { .. }
+            | Self::Void { .. } => None,
+        }
+    }
 }
 
 impl From<&Command> for Operation {
@@ -69,6 +106,9 @@ impl From<&Command> for Operation {
                 Self::Deposit { good: good.clone(), quantity: *quantity, unit_price: *unit_price }
             }
             Command::Withdraw { lot } => Self::Withdraw { lot: *lot },
+            Command::Hold { order, for_ms } => Self::Hold { order: order.clone(), for_ms: *for_ms },
+            Command::Claim { hold } => Self::Claim { hold: *hold },
+            Command::Void { hold } => Self::Void { hold: *hold },
         }
     }
 }
@@ -83,6 +123,8 @@ impl What {
                 | Self::Repeated { .. }
                 | Self::Deposited { .. }
                 | Self::Withdrawn { .. }
+                | Self::Held { .. }
+                | Self::HoldEnded { .. }
                 | Self::Asked { .. }
                 | Self::Answered { .. }
                 | Self::Told { .. }

@@ -18,6 +18,7 @@
 //! | [`event`] | what a peer tells: the record of a run |
 
 mod admitting;
+mod alarm;
 mod any_peer;
 mod asking;
 pub mod books;
@@ -45,6 +46,7 @@ pub mod seller;
 mod serving;
 mod settings;
 pub mod trader;
+mod what;
 
 pub use any_peer::AnyPeer;
 pub use event::{Event, What};
@@ -60,7 +62,8 @@ pub use planted::Planted;
 pub use replica::{MessageLimits, Replica};
 pub use resigning::Resignation;
 pub use settings::{
-    BuyerSettings, Form, OrderPolicy, Pause, Range, Role, SellerSettings, Settings, TraderSettings,
+    BuyerSettings, Carts, Form, OrderPolicy, Pause, Range, Role, SellerSettings, Settings,
+    TraderSettings,
 };
 
 use machine::NodeId;

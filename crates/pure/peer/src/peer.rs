@@ -5,12 +5,11 @@ use clocks::{Stamp, VectorClock};
 use groupcast::election::bully;
 use groupcast::fence::majority::Promised;
 use groupcast::leadership::{self, Leadership};
-use groupcast::log;
 use groupcast::membership::{self, Member};
 use machine::{After, Context, Epoch, Holds, Incarnation, Input, Instant, Machine, Never, NodeId};
 use market::RequestId;
 
-use crate::books;
+pub use crate::alarm::Alarm;
 use crate::buyer::Buyer;
 use crate::client::Client;
 use crate::counts::Reserve;
@@ -90,41 +89,6 @@ impl std::fmt::Debug for Report {
             None => write!(f, "{:?}", self.what),
         }
     }
-}
-
-/// Timers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Alarm {
-    /// The membership's.
-    Membership(membership::Announce),
-    /// The leadership's.
-    Leadership(leadership::Alarm),
-    /// Requests without an answer are to be sent again.
-    Resend,
-    /// The buyer has thought enough.
-    Think,
-    /// The seller gains goods.
-    Accrue,
-    /// The seller considers a deposit.
-    Update,
-    /// The seller asks where it stands.
-    Inquire,
-    /// The trader serves what is queued.
-    Serve,
-    /// The trader tells sellers what it sold.
-    Notify,
-    /// The trader asks again who holds up what is queued.
-    Question,
-    /// The trader considers to resign.
-    Quantum,
-    /// The trader forgets idle sessions.
-    Expire,
-    /// The next step on the way out is due.
-    Leave,
-    /// The log's, where the market is replicated.
-    Log(log::Alarm),
-    /// The books', where each peer keeps its own.
-    Books(books::Alarm),
 }
 
 pub(crate) type Cx<'a> = Context<'a, Peer>;
@@ -314,6 +278,7 @@ impl Peer {
             Alarm::Question => self.ask_again(cx),
             Alarm::Quantum => self.consider_resigning(cx),
             Alarm::Expire => self.expire_sessions(cx),
+            Alarm::EndHolds => self.end_holds(cx),
             Alarm::Leave => self.go_on_leaving(cx),
             Alarm::Log(_) | Alarm::Books(_) => {}
         }

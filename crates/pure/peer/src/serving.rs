@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use groupcast::leadership::Stepped;
 use machine::{Epoch, Journal, NodeId};
-use market::{Act, Applied, Command, Good, Outcome, Request};
+use market::{Act, Applied, Command, EndedHold, Good, Outcome, Refusal, Request};
 
 use crate::event::What;
 use crate::message::{Body, Record, SALES_TOLD_MAX, Snapshot};
@@ -23,6 +23,7 @@ impl Peer {
             cx.set(Alarm::Quantum, settings.resign_quantum);
         }
         cx.set(Alarm::Expire, settings.session_idle / 4);
+        self.await_holds(cx);
         // What waited while the market was being taken over is served first.
         let requests = self.trader.queue().len() as u64;
         if requests > 0 {
@@ -45,7 +46,10 @@ impl Peer {
     }
 
     pub(crate) fn clear_trading_alarms(&mut self, cx: &mut Cx<'_>) {
-        for alarm in [Alarm::Quantum, Alarm::Expire, Alarm::Serve, Alarm::Question, Alarm::Notify] {
+        for alarm in [Alarm::Quantum, Alarm::Expire, Alarm::EndHolds] {
+            cx.clear(alarm);
+        }
+        for alarm in [Alarm::Serve, Alarm::Question, Alarm::Notify] {
             cx.clear(alarm);
         }
     }
@@ -54,10 +58,17 @@ impl Peer {
     /// to whoever does).
     pub(crate) fn serve(&mut self, from: NodeId, request: Request, cx: &mut Cx<'_>) {
         let (Some(epoch), id) = (self.trader.epoch(), request.id) else { return };
-        let good = good_of(&request.command);
+        if request.command.is_of_a_cart() && !self.trader.settings().holds_carts {
+            let outcome = Outcome::Refused(Refusal::NoCarts);
+            return self.send(from, Body::Answer { epoch, id, outcome }, cx);
+        }
+        let good = request.command.good().cloned();
         let Some(applied) = self.apply(Act::Request(request.clone()), cx) else { return };
         self.tell(epoch, &request, good, &applied, cx);
         let outcome = applied.outcome;
+        if matches!(outcome, Outcome::Held { .. }) && !applied.repeated {
+            self.await_holds(cx);
+        }
         if !applied.repeated {
             match self.trader.note_sales(id, &outcome) {
                 0 => {}
@@ -125,6 +136,17 @@ impl Peer {
                 quantity: *quantity,
                 lot: *lot,
             },
+            (Outcome::Held { hold, receipt, .. }, _) => {
+                let (hold, receipt) = (*hold, receipt.clone());
+                What::Held { epoch, request: id, buyer: party, hold, receipt }
+            }
+            (Outcome::Voided { good, quantity }, Command::Void { hold }) => What::HoldEnded {
+                epoch,
+                hold: *hold,
+                good: good.clone(),
+                quantity: *quantity,
+                request: Some(id),
+            },
             (Outcome::Refused(refusal), _) => {
                 let Some(good) = good else { return };
                 What::Refused { epoch, request: id, good, refusal: *refusal }
@@ -132,6 +154,28 @@ impl Peer {
             _ => return,
         };
         self.report_trade(what, cx);
+    }
+
+    /// Ends the carts whose time is over, and looks again when the next one's is.
+    pub(crate) fn end_holds(&mut self, cx: &mut Cx<'_>) {
+        let Some(epoch) = self.trader.epoch() else { return };
+        if self.trader.holds_due_in_ms(cx.now.as_millis()) == Some(0)
+            && let Some(Applied { outcome: Outcome::HoldsEnded(holds), .. }) =
+                self.apply(Act::EndHolds, cx)
+        {
+            for EndedHold { hold, good, quantity } in holds {
+                let over = What::HoldEnded { epoch, hold, good, quantity, request: None };
+                self.report_trade(over, cx);
+            }
+        }
+        self.await_holds(cx);
+    }
+
+    fn await_holds(&self, cx: &mut Cx<'_>) {
+        match self.trader.holds_due_in_ms(cx.now.as_millis()) {
+            Some(due_ms) => cx.set(Alarm::EndHolds, Duration::from_millis(due_ms)),
+            None => cx.clear(Alarm::EndHolds),
+        }
     }
 
     pub(crate) fn expire_sessions(&mut self, cx: &mut Cx<'_>) {
@@ -145,13 +189,5 @@ impl Peer {
         {
             self.report_trade(What::SessionsExpired { epoch, sessions }, cx);
         }
-    }
-}
-
-fn good_of(command: &Command) -> Option<Good> {
-    match command {
-        Command::Buy(order) => Some(order.good.clone()),
-        Command::Deposit(offer) => Some(offer.good.clone()),
-        Command::Open | Command::Withdraw { .. } => None,
     }
 }

@@ -78,6 +78,21 @@ pub struct BuyerSettings {
     pub retry_other_good: bool,
     /// Whether it leaves when it has bought all that it wants, if it does not sell as well.
     pub leave_when_done: bool,
+    /// How it has units held before it buys them, if it does.
+    pub carts: Option<Carts>,
+}
+
+/// How a buyer uses carts: it has units held, thinks as between purchases, then buys them or not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Carts {
+    /// The probability that a purchase begins with a cart.
+    pub probability: f64,
+    /// For how long it has them held.
+    pub hold_for: Duration,
+    /// The probability that it lets them go instead of buying them.
+    pub void_probability: f64,
+    /// The probability that it forgets them: they are held until their time is over.
+    pub forget_probability: f64,
 }
 
 /// A slow buyer's rest (seed 002: 30 s after every 30 purchases).
@@ -132,6 +147,8 @@ pub struct TraderSettings {
     pub pending_max: usize,
     /// After how long without a request a session is forgotten.
     pub session_idle: Duration,
+    /// Whether it holds units for buyers: not where sellers keep the books.
+    pub holds_carts: bool,
 }
 
 /// All that a peer needs to know.

@@ -192,6 +192,12 @@ impl Trader {
         Some(Served { applied, entry: changed.then_some(entry) })
     }
 
+    /// How long it is until a cart is to be ended, in milliseconds, if it trades and has one.
+    pub fn holds_due_in_ms(&self, now_ms: u64) -> Option<u64> {
+        self.epoch()?;
+        self.kernel.holds_due_in_ms(now_ms)
+    }
+
     /// Takes note of what each seller sold in an order; how many sales there are now to tell the one
     /// with the most.
     pub fn note_sales(&mut self, request: RequestId, outcome: &Outcome) -> usize {

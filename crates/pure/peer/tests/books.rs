@@ -58,6 +58,7 @@ fn settings(me: NodeId) -> Settings {
             pause: None,
             retry_other_good: false,
             leave_when_done: false,
+            carts: None,
         },
         seller: SellerSettings {
             stock: Range { min: 3, max: 3 },
@@ -79,6 +80,7 @@ fn settings(me: NodeId) -> Settings {
             snapshot_every: 1000,
             pending_max: 10,
             session_idle: millis(60_000),
+            holds_carts: true,
         },
         return_as_random: false,
         resend: millis(100),

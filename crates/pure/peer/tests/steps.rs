@@ -56,6 +56,7 @@ fn settings(role: Role) -> Settings {
             pause: None,
             retry_other_good: false,
             leave_when_done: false,
+            carts: None,
         },
         seller: SellerSettings {
             stock: Range { min: 3, max: 3 },
@@ -77,6 +78,7 @@ fn settings(role: Role) -> Settings {
             snapshot_every: 3,
             pending_max: 2,
             session_idle: millis(60_000),
+            holds_carts: true,
         },
         return_as_random: false,
         resend: millis(100),

@@ -181,6 +181,7 @@ fn customer(shape: &Shape, me: NodeId) -> CustomerSettings {
             pause: None,
             retry_other_good: true,
             leave_when_done: false,
+            carts: None,
         },
         seller: SellerSettings {
             stock: Range { min: shape.accrue_goods, max: shape.accrue_goods },

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use houses::{Cache, Durability, Refuse, Times, TraderChoice};
 use machine::{Instant, NodeId, Random};
+use peer::Carts;
 
 use crate::engine::Links;
 use crate::fault::{Fault, Plan, Planned, Who};
@@ -41,6 +42,8 @@ pub struct Swarm {
     pub stock_max: u32,
     /// After how many records the warehouse replaces its journal by a snapshot.
     pub snapshot_every: u64,
+    /// How customers use carts, if they do.
+    pub carts: Option<Carts>,
     /// Whether each message is encoded and decoded on its way.
     pub codec: bool,
     /// Whether the safety phase ends though little was bought.
@@ -114,6 +117,7 @@ impl Swarm {
             },
             stock_max: *random.pick(&[3, 20, 100, 2_000]).unwrap_or(&20),
             snapshot_every: random.between(5, 300),
+            carts: crate::swarm::carts(seed),
             codec: random.chance(0.2),
             ends_early: false,
         }

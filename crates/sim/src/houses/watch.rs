@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use houses::{Cache, Node};
 use machine::{Instant, NodeId};
-use market::{Kernel, Money, Outcome, Party, Receipt, Refusal, RequestId};
+use market::{HoldId, Kernel, Money, Outcome, Party, Receipt, Refusal, RequestId};
 use peer::event::Operation;
 use peer::{Report, What};
 
 use crate::coverage::Rare;
 use crate::engine::Observer;
 use crate::invariants::Violation;
+use crate::invariants::carts::Carts;
 
 /// What a world contained.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Contents {
     pub terms: u64,
     /// Loans made.
     pub loans: u64,
+    /// Carts that were filled.
+    pub held: u64,
 }
 
 impl Contents {
@@ -54,6 +57,7 @@ impl Contents {
         self.deposits += other.deposits;
         self.terms += other.terms;
         self.loans += other.loans;
+        self.held += other.held;
     }
 }
 
@@ -83,6 +87,9 @@ pub struct Watch {
     answered: BTreeSet<RequestId>,
     /// What was told of rare paths.
     pub(crate) rare: Rare,
+    carts: Carts,
+    /// How many units are in each cart that a customer was told of.
+    in_carts: BTreeMap<HoldId, u64>,
 }
 
 impl Watch {
@@ -97,6 +104,8 @@ impl Watch {
             sold: BTreeMap::new(),
             answered: BTreeSet::new(),
             rare: Rare::default(),
+            carts: Carts::default(),
+            in_carts: BTreeMap::new(),
         }
     }
 
@@ -125,8 +134,14 @@ impl Watch {
         let told = self.told.entry(party).or_default();
         match operation {
             Operation::Buy(order) => told.bought_doubt += u64::from(order.quantity),
+            Operation::Claim { hold } => {
+                told.bought_doubt += self.in_carts.get(hold).copied().unwrap_or_default();
+            }
             Operation::Deposit { quantity, .. } => told.deposited_doubt += u64::from(*quantity),
-            Operation::Open | Operation::Withdraw { .. } => {}
+            Operation::Open
+            | Operation::Withdraw { .. }
+            | Operation::Hold { .. }
+            | Operation::Void { .. } => {}
         }
     }
 
@@ -154,7 +169,13 @@ impl Watch {
                 told.deposited += u64::from(*quantity);
             }
             (Outcome::Refused(Refusal::Lent { .. }), _) => self.contents.not_known += 1,
-            (Outcome::Refused(_), Operation::Buy(_)) => self.contents.refused += 1,
+            (Outcome::Held { hold, receipt, .. }, _) => {
+                self.contents.held += 1;
+                self.in_carts.insert(*hold, receipt.quantity.into());
+            }
+            (Outcome::Refused(_), Operation::Buy(_) | Operation::Hold { .. }) => {
+                self.contents.refused += 1;
+            }
             _ => {}
         }
     }
@@ -198,6 +219,8 @@ impl Watch {
 impl Observer<Node> for Watch {
     fn report(&mut self, now: Instant, node: NodeId, report: &Report) {
         self.rare.report(&report.what);
+        let held = self.carts.report(&report.what);
+        self.hold("a cart is its holder's", now, held);
         match &report.what {
             What::Asked { request, operation, .. } => {
                 self.under_way.insert(*request, operation.clone());

@@ -139,6 +139,7 @@ impl HousesWorld {
                 pause: None,
                 retry_other_good: true,
                 leave_when_done: false,
+                carts: self.swarm.carts,
             },
             seller: SellerSettings {
                 stock: Range { min: 1, max: self.swarm.stock_max },

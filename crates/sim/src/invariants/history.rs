@@ -46,10 +46,33 @@ impl Settled {
     }
 }
 
+/// What a request is, as a later life of its client knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The market tells whether it bought.
+    Purchase,
+    /// A cart is filled or let go: its time-out settles it.
+    Cart,
+    /// It is on record, and goes on.
+    Recorded,
+}
+
+impl Kind {
+    fn of(operation: &Operation) -> Self {
+        match operation {
+            Operation::Buy(_) | Operation::Claim { .. } => Self::Purchase,
+            Operation::Hold { .. } | Operation::Void { .. } => Self::Cart,
+            Operation::Open | Operation::Deposit { .. } | Operation::Withdraw { .. } => {
+                Self::Recorded
+            }
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct History {
-    /// What is not answered, and whether it is a purchase.
-    under_way: BTreeMap<RequestId, bool>,
+    /// What is not answered, and what it can be.
+    under_way: BTreeMap<RequestId, Kind>,
     /// Purchases that each client told of.
     bought: BTreeMap<Party, u64>,
     /// Purchases of each that were under way when it died or its session was gone: it may count
@@ -65,7 +88,7 @@ impl History {
     }
 
     pub fn asked(&mut self, request: RequestId, operation: &Operation) -> Result<(), String> {
-        self.under_way.insert(request, matches!(operation, Operation::Buy(_)));
+        self.under_way.insert(request, Kind::of(operation));
         if let (Some(stocks), Operation::Deposit { .. }) = (&mut self.stocks, operation) {
             let first = *stocks.entry(request.client.party).or_insert(request);
             if first != request {
@@ -84,7 +107,7 @@ impl History {
     }
 
     pub fn abandoned(&mut self, request: RequestId) {
-        if self.under_way.remove(&request) == Some(true) {
+        if self.under_way.remove(&request) == Some(Kind::Purchase) {
             *self.untold.entry(request.client.party).or_default() += 1;
         }
     }
@@ -100,10 +123,10 @@ impl History {
     }
 
     /// A client came back: of what an earlier life had under way, purchases are for the market to
-    /// tell, and an answer may be on record that nobody was told of. What nobody will tell.
+    /// tell, carts have a time-out, and an answer may be on record that nobody was told of. What nobody will tell.
     pub fn untold(&mut self, party: Party, settled: &Settled) -> Vec<RequestId> {
         let of_party = self.under_way.iter().filter(|(id, _)| id.client.party == party);
-        let untold = of_party.filter(|(id, is_purchase)| **is_purchase || settled.has(**id));
+        let untold = of_party.filter(|(id, kind)| **kind != Kind::Recorded || settled.has(**id));
         let untold: Vec<_> = untold.map(|(id, _)| *id).collect();
         untold.iter().for_each(|request| self.abandoned(*request));
         untold

@@ -40,7 +40,7 @@ impl InBooks {
             books::Record::Item(item) => {
                 let place = (written.epoch, written.position);
                 written.position += 1;
-                match item {
+                match item.as_ref() {
                     Item::Fact(Fact { id, entry, outcome }) => {
                         written.facts.insert(*id, place);
                         if let Act::Request(request) = &entry.act {

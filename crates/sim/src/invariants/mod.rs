@@ -1,5 +1,6 @@
 //! What must hold in every world, after every step. One file an invariant.
 
+pub mod carts;
 mod conservation;
 mod exactly_once;
 mod history;
@@ -79,6 +80,7 @@ pub struct Watch {
     history: history::History,
     /// What was told of rare paths.
     pub(crate) rare: Rare,
+    carts: carts::Carts,
 }
 
 impl Watch {
@@ -103,6 +105,7 @@ impl Watch {
             in_books: is_in_books.then(in_books::InBooks::default),
             history: history::History::new(one_stock),
             rare: Rare::default(),
+            carts: carts::Carts::default(),
         }
     }
 
@@ -234,6 +237,8 @@ impl Observer<Node> for Watch {
 
     fn report(&mut self, now: Instant, node: NodeId, report: &Report) {
         self.rare.report(&report.what);
+        let held = self.carts.report(&report.what);
+        self.hold("a cart is its holder's", now, held);
         match &report.what {
             What::Elected { epoch, .. } => {
                 self.contents.elections += 1;

@@ -3,7 +3,7 @@
 use machine::NodeId;
 use market::{Outcome, Refusal};
 
-use super::{goods, refused};
+use super::{goods, over, refused};
 use crate::{Event, What};
 
 /// What `me` did, if that is something of trading houses.
@@ -43,6 +43,14 @@ pub(super) fn deed(event: &Event, me: &str) -> Option<String> {
             receipt.paid,
             receipt.commission
         ),
+        What::Held { epoch, buyer, receipt, hold, .. } if is_warehouse => format!(
+            "{me} holds {} for buyer {buyer} of trader {} in cart {hold}",
+            goods(receipt),
+            epoch.node
+        ),
+        What::HoldEnded { hold, request, .. } if is_warehouse => {
+            format!("{me} put cart {hold} back on sale{}", over(*request))
+        }
         What::Refused { epoch, request, good, refusal } if is_warehouse => {
             let (buyer, trader) = (request.client.party, epoch.node);
             match refusal {
@@ -83,6 +91,14 @@ fn told(me: &str, party: &str, good: &str, outcome: &Outcome) -> String {
         Outcome::Refused(refusal) => {
             format!("{me} informed {}", refused(party, good, refusal))
         }
-        Outcome::Expired { .. } | Outcome::Term(_) => format!("{me} answered party {party}"),
+        Outcome::Held { hold, receipt, .. } => {
+            format!("{me} informed buyer {party} that {} are in cart {hold}", goods(receipt))
+        }
+        Outcome::Voided { good, quantity } => {
+            format!("{me} informed buyer {party} that it let {quantity} {good} go")
+        }
+        Outcome::Expired { .. } | Outcome::Term(_) | Outcome::HoldsEnded(_) => {
+            format!("{me} answered party {party}")
+        }
     }
 }

@@ -72,10 +72,8 @@ impl Trader {
             // From now on it is the warehouse's to decide.
             _ = open.stall.shut(request.id);
         }
-        let good = match &request.command {
-            Command::Buy(order) if self.settings.tells_answers => Some(order.good.clone()),
-            _ => None,
-        };
+        let good = request.command.order().filter(|_| self.settings.tells_answers);
+        let good = good.map(|order| order.good.clone());
         self.forwarded.insert(request.id, (customer, good));
         self.house(House::Forward { request, home, by }, cx);
     }

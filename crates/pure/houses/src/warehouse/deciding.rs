@@ -1,7 +1,9 @@
 //! How the warehouse decides what is passed on to it.
 
+use std::collections::BTreeSet;
+
 use machine::{Epoch, NodeId};
-use market::{Act, Command, Good, Outcome, Request, RequestId, TermId};
+use market::{Act, Command, EndedHold, Good, HoldId, Outcome, Request, RequestId, TermId};
 use peer::{What, party};
 
 use super::requests::{Awaits, Waiting};
@@ -38,25 +40,49 @@ impl Warehouse {
     /// Decides, unless what is on loan has to come back first.
     fn decide(&mut self, from: NodeId, request: Request, cx: &mut Cx<'_>) {
         let id = request.id;
-        let good = match &request.command {
-            Command::Buy(order) => Some(order.good.clone()),
-            Command::Deposit(offer) => Some(offer.good.clone()),
-            Command::Open | Command::Withdraw { .. } => None,
-        };
-        if let (Command::Buy(_), Some(good)) = (&request.command, &good)
+        if let Some(order) = request.command.order()
             && !self.kernel.knows(&request)
         {
+            let good = order.good.clone();
             let awaits = Awaits::Recall(good.clone());
             if self.requests.add(Waiting { request, from, awaits }) {
-                self.recall(good.clone(), cx);
+                self.recall(good, cx);
             }
             return;
         }
         self.requests.remove(id);
-        let is_deposit = matches!(request.command, Command::Deposit(_));
+        let brought = match &request.command {
+            Command::Deposit(offer) => Some(offer.good.clone()),
+            Command::Void { hold } => self.good_in(*hold),
+            _ => None,
+        };
         let outcome = self.carry_out(from, request, cx);
         self.decided(from, id, outcome, cx);
-        if let (true, Some(good)) = (is_deposit, good) {
+        if let Some(good) = brought {
+            self.decide_waiting(&Awaits::Recall(good), cx);
+        }
+    }
+
+    fn good_in(&self, hold: HoldId) -> Option<Good> {
+        self.kernel.hold(hold).map(|hold| hold.good().clone())
+    }
+
+    /// Ends the carts whose time is over.
+    pub(super) fn end_holds(&mut self, cx: &mut Cx<'_>) {
+        if self.kernel.holds_due_in_ms(cx.now.as_millis()) != Some(0) {
+            return;
+        }
+        let me = self.settings.warehouse;
+        let Outcome::HoldsEnded(holds) = self.apply(party(me), Act::EndHolds, cx).outcome else {
+            return;
+        };
+        let epoch = Epoch { counter: 0, node: me };
+        let mut goods = BTreeSet::new();
+        for EndedHold { hold, good, quantity } in holds {
+            goods.insert(good.clone());
+            self.tell(What::HoldEnded { epoch, hold, good, quantity, request: None }, cx);
+        }
+        for good in goods {
             self.decide_waiting(&Awaits::Recall(good), cx);
         }
     }
@@ -96,7 +122,15 @@ impl Warehouse {
                 unit_price: offer.unit_price,
                 lot: *lot,
             },
-            (Command::Buy(order), Outcome::Refused(refusal)) => {
+            (_, Outcome::Held { hold, receipt, .. }) => {
+                let (hold, receipt) = (*hold, receipt.clone());
+                What::Held { epoch, request: id, buyer: client, hold, receipt }
+            }
+            (Command::Void { hold }, Outcome::Voided { good, quantity }) => {
+                let (good, quantity) = (good.clone(), *quantity);
+                What::HoldEnded { epoch, hold, good, quantity, request: Some(id) }
+            }
+            (Command::Buy(order) | Command::Hold { order, .. }, Outcome::Refused(refusal)) => {
                 What::Refused { epoch, request: id, good: order.good, refusal: *refusal }
             }
             _ => return,

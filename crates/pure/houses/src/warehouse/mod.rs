@@ -191,7 +191,10 @@ impl Warehouse {
 
     fn counts(&self, cx: &Cx<'_>) -> Message {
         let goods = self.kernel.goods();
-        let counts = goods.map(|(good, units)| (good.clone(), units.left)).collect();
+        // What is in carts is not for sale.
+        let for_sale = |good, left: u64| left - self.kernel.held(good);
+        let counts = goods.map(|(good, units)| (good.clone(), for_sale(good, units.left)));
+        let counts = counts.collect();
         Message::House(House::Counts { version: cx.now.as_nanos(), counts })
     }
 
@@ -283,6 +286,7 @@ impl Machine for Warehouse {
                 cx.set(Alarm::Beat, self.settings.times.beat_period);
                 let beat = Message::Beat { answers: 0 };
                 cx.send_urgent(self.settings.traders.clone(), beat);
+                self.end_holds(cx);
                 self.look_around(cx);
             }
             Input::Alarm(Alarm::Resend) => {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clocks::Stamp;
 use market::{
-    ClientId, Command, Kernel, LotId, Money, Offer, Order, Outcome, Party, Receipt, Refusal,
-    Request, SellerChoice,
+    ClientId, Command, EndedHold, HoldId, Kernel, LotId, Money, Offer, Order, Outcome, Party,
+    Receipt, Refusal, Request, SellerChoice,
 };
 
 use crate::common::{TRADER, good};
@@ -43,6 +43,18 @@ pub struct Model {
     sessions: BTreeMap<(u64, u64), Session>,
     lives: BTreeMap<u64, u64>,
     purchases: BTreeMap<u64, u64>,
+    holds: BTreeMap<u64, Hold>,
+    named_holds: u64,
+}
+
+/// A cart as the model knows it.
+#[derive(Debug, Clone)]
+struct Hold {
+    party: u64,
+    until_ms: u64,
+    receipt: Receipt,
+    /// What was taken, as lots of their own.
+    lots: Vec<Lot>,
 }
 
 impl Model {
@@ -58,6 +70,8 @@ impl Model {
             sessions: BTreeMap::new(),
             lives: BTreeMap::new(),
             purchases: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            named_holds: 0,
         }
     }
 
@@ -114,6 +128,11 @@ impl Model {
             Command::Buy(order) => self.judge_buy(party, order, outcome),
             Command::Deposit(offer) => self.judge_deposit(party, offer, outcome),
             Command::Withdraw { lot } => self.judge_withdraw(party, lot.0, outcome),
+            Command::Hold { order, for_ms } => {
+                self.judge_hold(party, order, *for_ms, outcome, now_ms);
+            }
+            Command::Claim { hold } => self.judge_claim(party, hold.0, outcome),
+            Command::Void { hold } => self.judge_void(party, hold.0, outcome),
         }
     }
 
@@ -143,41 +162,144 @@ impl Model {
     }
 
     fn judge_buy(&mut self, buyer: u64, order: &Order, outcome: &Outcome) {
+        match (self.refusal(buyer, order), outcome) {
+            (Err(refusal), outcome) => assert_eq!(*outcome, Outcome::Refused(refusal)),
+            (Ok(quantity), Outcome::Bought(receipt)) => {
+                assert_eq!((&receipt.good, receipt.quantity), (&order.good, quantity));
+                let limit = order.limit.unwrap_or(Money(u64::MAX));
+                for taken in self.take_off(buyer, limit, receipt) {
+                    if let Some(lot) = self.lots.iter_mut().find(|lot| lot.id == taken.id) {
+                        lot.sales += 1;
+                    }
+                }
+                self.follow_sale(buyer, receipt);
+            }
+            (Ok(_), outcome) => unreachable!("{order:?} can be met, yet {outcome:?}"),
+        }
+    }
+
+    fn judge_hold(
+        &mut self,
+        party: u64,
+        order: &Order,
+        for_ms: u64,
+        outcome: &Outcome,
+        now_ms: u64,
+    ) {
+        if order.quantity > 0 && for_ms == 0 {
+            let refusal = Refusal::Invalid(market::Invalid::HoldTime);
+            return assert_eq!(*outcome, Outcome::Refused(refusal));
+        }
+        match (self.refusal(party, order), outcome) {
+            (Err(refusal), outcome) => assert_eq!(*outcome, Outcome::Refused(refusal)),
+            (Ok(quantity), Outcome::Held { hold, until_ms, receipt }) => {
+                self.named_holds += 1;
+                assert_eq!((hold.0, *until_ms), (self.named_holds, now_ms + for_ms));
+                assert_eq!((&receipt.good, receipt.quantity), (&order.good, quantity));
+                let limit = order.limit.unwrap_or(Money(u64::MAX));
+                let lots = self.take_off(party, limit, receipt);
+                let (until_ms, receipt) = (*until_ms, receipt.clone());
+                self.holds.insert(hold.0, Hold { party, until_ms, receipt, lots });
+            }
+            (Ok(_), outcome) => unreachable!("{order:?} can be held, yet {outcome:?}"),
+        }
+    }
+
+    /// The cart, or why it is none of the party's.
+    fn own(&self, party: u64, hold: u64) -> Result<Hold, Refusal> {
+        match self.holds.get(&hold) {
+            None => Err(Refusal::NoSuchHold),
+            Some(held) if held.party != party => Err(Refusal::NotYourHold),
+            Some(held) => Ok(held.clone()),
+        }
+    }
+
+    fn judge_claim(&mut self, party: u64, hold: u64, outcome: &Outcome) {
+        match self.own(party, hold) {
+            Err(refusal) => assert_eq!(*outcome, Outcome::Refused(refusal)),
+            Ok(Hold { receipt, .. }) => {
+                assert_eq!(*outcome, Outcome::Bought(receipt.clone()));
+                self.holds.remove(&hold);
+                self.follow_sale(party, &receipt);
+            }
+        }
+    }
+
+    fn judge_void(&mut self, party: u64, hold: u64, outcome: &Outcome) {
+        match self.own(party, hold) {
+            Err(refusal) => assert_eq!(*outcome, Outcome::Refused(refusal)),
+            Ok(Hold { receipt, .. }) => {
+                let (good, quantity) = (receipt.good.clone(), receipt.quantity.into());
+                assert_eq!(*outcome, Outcome::Voided { good, quantity });
+                self.put_back(hold);
+            }
+        }
+    }
+
+    /// Ends the carts whose time is over, the oldest time first.
+    pub fn end_holds(&mut self, now_ms: u64) -> Vec<EndedHold> {
+        let mut due: Vec<(u64, u64)> =
+            self.holds.iter().map(|(id, hold)| (hold.until_ms, *id)).collect();
+        due.retain(|(until_ms, _)| *until_ms <= now_ms);
+        due.sort_unstable();
+        let ended = due.iter().map(|(_, id)| {
+            let receipt = &self.holds[id].receipt;
+            let (good, quantity) = (receipt.good.clone(), receipt.quantity.into());
+            EndedHold { hold: HoldId(*id), good, quantity }
+        });
+        let ended = ended.collect();
+        due.iter().for_each(|(_, id)| self.put_back(*id));
+        ended
+    }
+
+    fn put_back(&mut self, hold: u64) {
+        for held in self.holds.remove(&hold).expect("a cart").lots {
+            match self.lots.iter_mut().find(|lot| lot.id == held.id) {
+                Some(lot) => lot.left += held.left,
+                None => self.lots.push(held),
+            }
+        }
+        self.lots.sort_by_key(|lot| lot.id);
+    }
+
+    /// How many units an order gets, or why it gets none.
+    fn refusal(&self, buyer: u64, order: &Order) -> Result<u32, Refusal> {
         let here = self.lots.iter().filter(|lot| lot.offer.good == order.good);
         let others: Vec<&Lot> = here.clone().filter(|lot| lot.seller != buyer).collect();
         let limit = order.limit.unwrap_or(Money(u64::MAX));
         let to_be_had = others.iter().filter(|lot| lot.offer.unit_price <= limit);
         let available: u32 = to_be_had.map(|lot| lot.left).sum();
         let cheapest = others.iter().map(|lot| lot.offer.unit_price).min();
-        let refusal = if order.quantity == 0 {
-            Some(Refusal::Invalid(market::Invalid::QuantityZero))
-        } else if !self.ever.contains(order.good.as_str()) {
-            Some(Refusal::NotSoldHere)
-        } else if here.count() == 0 {
-            Some(Refusal::OutOfStock { left: 0 })
-        } else if others.is_empty() {
-            Some(Refusal::OnlyOwnGoods)
-        } else if available == 0 {
-            cheapest.map(|cheapest| Refusal::TooDear { cheapest })
-        } else if available < order.quantity && !order.partial {
-            Some(Refusal::OutOfStock { left: available })
-        } else {
-            None
+        let in_carts = self.holds.values().flat_map(|hold| &hold.lots).filter(|lot| {
+            lot.offer.good == order.good && lot.seller != buyer && lot.offer.unit_price <= limit
+        });
+        let held: u64 = in_carts.map(|lot| u64::from(lot.left)).sum();
+        let mut in_carts = self.holds.values().flat_map(|hold| &hold.lots);
+        let any_in_carts = in_carts.any(|lot| lot.offer.good == order.good);
+        let no = |refusal| match held {
+            0 => Err(refusal),
+            units => Err(Refusal::Held { units }),
         };
-        match (refusal, outcome) {
-            (Some(refusal), outcome) => assert_eq!(*outcome, Outcome::Refused(refusal)),
-            (None, Outcome::Bought(receipt)) => {
-                assert_eq!(receipt.good, order.good);
-                assert_eq!(receipt.quantity, order.quantity.min(available));
-                self.follow_sale(buyer, limit, receipt);
-            }
-            (None, outcome) => unreachable!("{order:?} can be met, yet {outcome:?}"),
+        if order.quantity == 0 {
+            Err(Refusal::Invalid(market::Invalid::QuantityZero))
+        } else if !self.ever.contains(order.good.as_str()) {
+            Err(Refusal::NotSoldHere)
+        } else if here.count() == 0 && !any_in_carts {
+            no(Refusal::OutOfStock { left: 0 })
+        } else if others.is_empty() {
+            no(Refusal::OnlyOwnGoods)
+        } else if available == 0 {
+            no(Refusal::TooDear { cheapest: cheapest.expect("a lot of another party") })
+        } else if available < order.quantity && !order.partial {
+            no(Refusal::OutOfStock { left: available })
+        } else {
+            Ok(order.quantity.min(available))
         }
     }
 
     /// Takes the fills one after the other, each from a lot that the policy allows just then.
-    fn follow_sale(&mut self, buyer: u64, limit: Money, receipt: &Receipt) {
-        let (mut quantity, mut paid, mut commission) = (0, 0, 0);
+    fn take_off(&mut self, buyer: u64, limit: Money, receipt: &Receipt) -> Vec<Lot> {
+        let (mut quantity, mut taken) = (0, Vec::new());
         for fill in &receipt.fills {
             let eligible = self.lots.iter().filter(|lot| {
                 lot.offer.good == receipt.good
@@ -190,7 +312,22 @@ impl Model {
             assert!(self.allowed(lot, &eligible), "{fill:?} of {eligible:?}");
             assert_eq!((fill.seller.0, fill.unit_price), (lot.seller, lot.offer.unit_price));
             assert_eq!(fill.quantity, lot.left.min(receipt.quantity - quantity));
-            let price = i128::from(lot.offer.unit_price.0) * i128::from(fill.quantity);
+            quantity += fill.quantity;
+            let id = lot.id;
+            let lot = self.lots.iter_mut().find(|lot| lot.id == id).expect("just seen");
+            taken.push(Lot { left: fill.quantity, ..lot.clone() });
+            lot.left -= fill.quantity;
+        }
+        self.lots.retain(|lot| lot.left > 0);
+        assert_eq!(receipt.quantity, quantity);
+        taken
+    }
+
+    /// Books a sale of what is off the shelves.
+    fn follow_sale(&mut self, buyer: u64, receipt: &Receipt) {
+        let (mut quantity, mut paid, mut commission) = (0, 0, 0);
+        for fill in &receipt.fills {
+            let price = i128::from(fill.unit_price.0) * i128::from(fill.quantity);
             let kept = nearest_even(price * self.basis_points, 10_000);
             assert_eq!(i128::from(fill.paid.0), price);
             assert_eq!(i128::from(fill.commission.0), kept);
@@ -199,12 +336,7 @@ impl Model {
             quantity += fill.quantity;
             paid += price;
             commission += kept;
-            let id = lot.id;
-            let lot = self.lots.iter_mut().find(|lot| lot.id == id).expect("just seen");
-            lot.left -= fill.quantity;
-            lot.sales += 1;
         }
-        self.lots.retain(|lot| lot.left > 0);
         assert_eq!(receipt.quantity, quantity);
         *self.purchases.entry(buyer).or_default() += 1;
         assert_eq!(
@@ -268,7 +400,12 @@ impl Model {
             let lots = self.lots.iter().filter(|lot| lot.offer.good.as_str() == name);
             let stock = kernel.stock(&good(name));
             assert_eq!(stock.lots, lots.clone().count());
-            assert_eq!(stock.units, lots.clone().map(|lot| u64::from(lot.left)).sum());
+            let in_carts = self.holds.values().flat_map(|hold| &hold.lots);
+            let held = in_carts.filter(|lot| lot.offer.good.as_str() == name);
+            let units = |lot: &Lot| u64::from(lot.left);
+            assert_eq!(kernel.held(&good(name)), held.clone().map(units).sum());
+            assert_eq!(kernel.free(&good(name)), lots.clone().map(units).sum());
+            assert_eq!(stock.units, lots.clone().chain(held).map(units).sum());
             assert_eq!(stock.cheapest, lots.map(|lot| lot.offer.unit_price).min());
         }
         assert!(kernel.goods().map(|(good, _)| good.to_string()).eq(self.ever.iter().cloned()));

@@ -10,7 +10,7 @@ use common::{TRADER, good, kernel, request};
 use ledger::Model;
 use machine::NodeId;
 use market::{
-    Act, Command, Entry, Kernel, LotId, Money, Offer, Order, Outcome, Request, SellerChoice,
+    Act, Command, Entry, HoldId, Kernel, LotId, Money, Offer, Order, Outcome, Request, SellerChoice,
 };
 use proptest::prelude::*;
 
@@ -32,6 +32,8 @@ enum Step {
     Restart { party: u64 },
     /// Silent sessions are closed.
     Expire { idle_ms: u64 },
+    /// Carts whose time is over are ended.
+    EndHolds,
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -46,14 +48,23 @@ fn command() -> impl Strategy<Value = Command> {
     let stamp = prop_oneof![lamport, vector];
     let name = prop::sample::select(&GOODS[..]).prop_map(good);
     let deposit = (name.clone(), 0..6_u32, 0..40_u64, prop::option::of(stamp));
-    let buy = (name, 0..9_u32, prop::option::of(0..40_u64), any::<bool>());
+    let order = (name, 0..9_u32, prop::option::of(0..40_u64), any::<bool>());
+    let order = order.prop_map(|(good, quantity, limit, partial)| Order {
+        good,
+        quantity,
+        limit: limit.map(Money),
+        partial,
+    });
+    let hold = (order.clone(), 0..50_u64);
+    let cart = (0..20_u64).prop_map(HoldId);
     prop_oneof![
         4 => deposit.prop_map(|(good, quantity, unit_price, stamp)| {
             Command::Deposit(Offer { good, quantity, unit_price: Money(unit_price), stamp })
         }),
-        6 => buy.prop_map(|(good, quantity, limit, partial)| {
-            Command::Buy(Order { good, quantity, limit: limit.map(Money), partial })
-        }),
+        6 => order.prop_map(Command::Buy),
+        3 => hold.prop_map(|(order, for_ms)| Command::Hold { order, for_ms }),
+        3 => cart.clone().prop_map(|hold| Command::Claim { hold }),
+        1 => cart.prop_map(|hold| Command::Void { hold }),
         1 => (0..20_u64).prop_map(|lot| Command::Withdraw { lot: LotId(lot) }),
     ]
 }
@@ -67,6 +78,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (party.clone(), 0..4_u64).prop_map(|(party, but)| Step::Acknowledge { party, but }),
         1 => party.prop_map(|party| Step::Restart { party }),
         1 => (0..60_u64).prop_map(|idle_ms| Step::Expire { idle_ms }),
+        1 => Just(Step::EndHolds),
     ]
 }
 
@@ -99,6 +111,17 @@ fn run(choice: SellerChoice, basis_points: u16, steps: Vec<(Step, u64)>) -> (Ker
             Step::Restart { party } => {
                 lives[party as usize] += 1;
                 Some(request(party, lives[party as usize], number, Command::Open))
+            }
+            Step::EndHolds => {
+                let entry = Entry { at_ms: number, trader: TRADER, draw, act: Act::EndHolds };
+                let ended = model.end_holds(number);
+                let outcome = kernel.apply(&entry).outcome;
+                assert_eq!(outcome, Outcome::HoldsEnded(ended));
+                model.compare(&kernel);
+                if outcome.changes_the_market() {
+                    entries.push(entry);
+                }
+                continue;
             }
             Step::Expire { idle_ms } => {
                 let act = Act::ExpireSessions { idle_ms };

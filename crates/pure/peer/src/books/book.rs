@@ -77,7 +77,7 @@ impl Book {
     pub fn replay(&mut self, party: Party, record: Record) {
         match record {
             Record::Promised(epoch) => (self.promised, self.position) = (epoch, 0),
-            Record::Item(item) => self.take(party, item),
+            Record::Item(item) => self.take(party, *item),
         }
     }
 

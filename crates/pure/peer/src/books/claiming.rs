@@ -256,7 +256,7 @@ impl Fact {
     fn client(&self) -> Option<Party> {
         match &self.entry.act {
             Act::Request(request) => Some(request.id.client.party),
-            Act::ExpireSessions { .. } | Act::Term(_) => None,
+            Act::ExpireSessions { .. } | Act::Term(_) | Act::EndHolds => None,
         }
     }
 }

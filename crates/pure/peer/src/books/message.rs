@@ -105,7 +105,7 @@ pub enum Record {
     /// Nothing of a lower epoch is taken from now on.
     Promised(Epoch),
     /// The next item of the promised epoch.
-    Item(Item),
+    Item(Box<Item>),
 }
 
 /// What replaces a keeper's records.
