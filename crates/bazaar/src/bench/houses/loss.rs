@@ -1,4 +1,4 @@
-//! `bazaar bench trader-loss`: goods shipped a second before, while and after one of several traders
+//! `bazaar bench trader-loss`: goods that buyers have a second before, while and after one of several traders
 //! fails for good, where each has a share of a processor that nobody inherits (seed 004, section B).
 //!
 //! Half-way the trader is killed. Then those that are left have its customers too; or the peers elect
@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use market::Outcome;
 use serde::Serialize;
 use view::{Event, Fault, Verdict, What};
 
@@ -75,7 +76,7 @@ struct Figures {
     before: f64,
     during: f64,
     after: f64,
-    /// The longest time without a sale behind the loss.
+    /// The longest time behind the loss in which no buyer was told of a sale.
     gap_ms: f64,
     verdict: Verdict,
     violations: Vec<String>,
@@ -163,8 +164,9 @@ fn once(args: &TraderLossArgs, cpu: u32, instead: Instead, cache: &str) -> anyho
     })
 }
 
-/// Units a second that the warehouse shipped before, while and after a trader was lost, and the
-/// longest time in milliseconds without a sale behind the loss.
+/// Units a second that buyers were told that they have, before, while and after a trader was lost,
+/// and the longest time in milliseconds behind the loss in which none was told. The warehouse may
+/// hear of a sale from a loan much later.
 fn rates(events: &[Event]) -> (f64, f64, f64, f64) {
     let is_kill = |event: &&Event| matches!(event.what, What::Fault { fault: Fault::Kill, .. });
     let Some(lost_ns) = events.iter().find(is_kill).map(|event| event.time_ns) else {
@@ -173,7 +175,9 @@ fn rates(events: &[Event]) -> (f64, f64, f64, f64) {
     let is_over = |event: &&Event| event.what == What::Ending;
     let end_ns = events.iter().find(is_over).map_or(lost_ns, |event| event.time_ns);
     let sales = events.iter().filter_map(|event| match &event.what {
-        What::Sold { receipt, .. } => Some((event.time_ns, u64::from(receipt.quantity))),
+        What::Answered { outcome: Outcome::Bought(receipt), .. } => {
+            Some((event.time_ns, u64::from(receipt.quantity)))
+        }
         _ => None,
     });
     let sales: Vec<(u64, u64)> = sales.collect();
@@ -221,8 +225,8 @@ fn table(args: &TraderLossArgs, cpu: u32, all: &[Figures]) {
         percent => format!("{percent} % of a processor"),
     };
     println!(
-        "{} traders, each with {share}; {} buyers; one trader is killed after {} s; goods shipped a \
-         second, medians of {} runs",
+        "{} traders, each with {share}; {} buyers; one trader is killed after {} s; goods that \
+         buyers have a second, medians of {} runs",
         args.traders,
         args.buyers,
         f64::from(args.seconds) / 2.0,
