@@ -246,6 +246,10 @@ impl Bench {
 
     /// The coordinator dies in the middle of a busy stretch.
     fn crash(&mut self) -> Crash {
+        // Pauses of what was measured before are none of the crash's.
+        self.watch.last.clear();
+        let now = self.world.now();
+        self.watch.last.extend((1..self.members).map(|node| (NodeId(node), now)));
         self.all_multicast(1, 20);
         self.watch.gap = Duration::ZERO;
         let before = self.sent_by_survivors();

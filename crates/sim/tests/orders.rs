@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use groupcast::group::{Delivery, Order};
-use sim::orders::{Row, measure};
+use sim::orders::{DELAY, Row, measure, measure_with};
 
 fn quiet(order: Order, delivery: Delivery, members: u32) -> Row {
     let row = measure(order, delivery, members).unwrap();
@@ -64,4 +64,12 @@ fn under_load_what_is_said_rides_on_what_is_sent() {
         let row = measure(order, Delivery::Agreed, 7).unwrap();
         assert!(row.busy.messages < 1.3 * 6.0, "hardly more than the packs themselves: {row:?}");
     }
+}
+
+/// Between what is measured with loss and the crash nothing is sent for 5 s, which is no gap.
+#[test]
+fn a_crashs_gap_begins_with_the_crash() {
+    let row = measure_with(Order::Lamport, Delivery::Agreed, 5, 0.05, 2).unwrap();
+    let gap_seconds = row.crash.gap_delays * DELAY.as_secs_f64();
+    assert!(gap_seconds < 1.0, "{row:?}");
 }
