@@ -61,7 +61,7 @@ impl Case {
     }
 
     /// A text with `{name}` replaced by the setting of that name.
-    fn fill(&self, text: &str) -> String {
+    pub(crate) fn fill(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (name, value) in self.settings.iter().chain(&self.given) {
             text = text.replace(&format!("{{{name}}}"), &value.to_string());

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::Setting;
 use crate::experiment::Settings;
+use crate::phrases::{at, cases, span};
 use crate::says::pairs;
 use crate::table::Table;
 use crate::words::{list, number, with_unit};
@@ -23,6 +24,13 @@ pub struct Choice {
     pub question: String,
     /// The experiment that tells what is gained.
     pub experiment: String,
+    /// Others with the same factor and column: where what is recommended loses in them, the
+    /// recommendation says so.
+    #[serde(default)]
+    pub also: Vec<String>,
+    /// What the levels are, in words for who reads this first.
+    #[serde(default)]
+    pub means: BTreeMap<String, String>,
     /// Its factor: what there is to choose from.
     pub factor: String,
     /// The level that the others are compared with.
@@ -82,10 +90,30 @@ impl Choice {
             .filter(|found| !found.ratios.is_empty())
             .collect();
         let mut said: Vec<String> = found.iter().map(|found| self.tell(found)).collect();
-        if !found.is_empty() {
-            said.push(self.recommend(&found));
+        if found.is_empty() {
+            return said;
         }
+        let best = Self::best(&found);
+        let others = self.also.iter().filter_map(|id| tables.get(id));
+        let others: Vec<(&Table<'_>, Found)> = others
+            .filter_map(|other| {
+                let found = self.found(other, tables, best?.level.clone());
+                (!found.ratios.is_empty()).then_some((other, found))
+            })
+            .collect();
+        said.extend(others.iter().map(|(other, found)| self.tell_elsewhere(other, found)));
+        let mut advice = self.recommend(table, best);
+        for (other, found) in others {
+            advice.extend(self.exception(other, &found));
+        }
+        said.push(advice);
         said
+    }
+
+    /// The level that does no harm and gains, by the middle ratio the most.
+    fn best(found: &[Found]) -> Option<&Found> {
+        let harmless = found.iter().filter(|found| found.harms.is_empty() && found.won() > 0);
+        harmless.max_by(|one, other| one.middle().total_cmp(&other.middle()))
     }
 
     fn found(
@@ -114,7 +142,7 @@ impl Choice {
                 .fitting(&only, &harm.column)
                 .map(|(_, figure)| figure.spread.highest)
                 .max_by(f64::total_cmp)?;
-            let most = with_unit(worst, &column.unit);
+            let most = with_unit(number(worst), &column.unit);
             (worst > 0.0).then(|| format!("{} of up to {most}", column.label))
         });
         let harms = harms.collect();
@@ -122,33 +150,60 @@ impl Choice {
     }
 
     fn tell(&self, found: &Found) -> String {
-        let Found { level, ratios, harms } = found;
-        let all = ratios.len();
-        let mut sorted: Vec<f64> = ratios.iter().map(|(_, ratio, _)| *ratio).collect();
-        sorted.sort_by(f64::total_cmp);
-        let span = match (sorted.first(), sorted.last()) {
-            (Some(least), Some(most)) if all > 1 => {
-                format!("{} to {} times", number(*least), number(*most))
-            }
-            _ => format!("{} times", number(found.middle())),
-        };
-        let harm = match harms.as_slice() {
+        let harm = match found.harms.as_slice() {
             [] => "no harm was measured".to_owned(),
             harms => format!("at the price of {}", list(harms)),
         };
-        format!(
-            "{level}: {span} what {} gives; surely more in {} of {all} cases and surely less in {}; \
-             {harm}.",
-            self.baseline,
-            found.won(),
-            found.lost()
-        )
+        let what = match self.means.get(&found.level.to_string()) {
+            Some(means) => format!(" ({means})"),
+            None => String::new(),
+        };
+        format!("{}{what}: {}; {harm}.", found.level, self.compared(found))
     }
 
-    /// Without harm before with, then by the middle ratio.
-    fn recommend(&self, found: &[Found]) -> String {
-        let harmless = found.iter().filter(|found| found.harms.is_empty() && found.won() > 0);
-        let best = harmless.max_by(|one, other| one.middle().total_cmp(&other.middle()));
+    fn tell_elsewhere(&self, table: &Table<'_>, found: &Found) -> String {
+        let title = &table.experiment.title;
+        format!("{} in \"{title}\": {}.", found.level, self.compared(found))
+    }
+
+    fn compared(&self, found: &Found) -> String {
+        let mut sorted: Vec<f64> = found.ratios.iter().map(|(_, ratio, _)| *ratio).collect();
+        sorted.sort_by(f64::total_cmp);
+        let (least, most) = match sorted.as_slice() {
+            [] => (f64::NAN, f64::NAN),
+            [least, .., most] => (*least, *most),
+            [one] => (*one, *one),
+        };
+        let all = sorted.len();
+        let sure = match (found.won(), found.lost()) {
+            (0, 0) => "no case surely differs".to_owned(),
+            (won, 0) if won == all => format!("surely more in {}", cases(all)),
+            (0, lost) if lost == all => format!("surely less in {}", cases(all)),
+            (won, lost) => format!("surely more in {won} and surely less in {lost} of {all} cases"),
+        };
+        format!("{} what {} gives; {sure}", span(least, most), self.baseline)
+    }
+
+    /// Where the level that is recommended surely gives less; none if it never does.
+    fn exception(&self, table: &Table<'_>, found: &Found) -> Option<String> {
+        let mut losses = found.ratios.iter().filter(|(_, ratio, sure)| *sure && *ratio < 1.0);
+        let mut shared = losses.next()?.0.clone();
+        for (settings, ..) in losses {
+            shared.retain(|name, value| settings.get(name).is_some_and(|of| of.is(value)));
+        }
+        let shared: Vec<String> =
+            shared.iter().map(|(name, value)| at(table.experiment, name, value)).collect();
+        let (lost, all) = (found.lost(), found.ratios.len());
+        let those =
+            if shared.is_empty() { String::new() } else { format!(", all with {}", list(&shared)) };
+        let title = &table.experiment.title;
+        Some(format!(
+            " But it gives surely less than {} in {lost} of {all} cases of \"{title}\"{those}.",
+            self.baseline
+        ))
+    }
+
+    fn recommend(&self, table: &Table<'_>, best: Option<&Found>) -> String {
         let Some(best) = best else {
             return format!(
                 "Recommendation: {}. Nothing that was measured surely gains by leaving it without \
@@ -158,9 +213,13 @@ impl Choice {
         };
         let level = &best.level;
         if best.won() == best.ratios.len() {
-            return format!("Recommendation: {level}, in every case that was measured.");
+            let (all, title) = (cases(best.ratios.len()), &table.experiment.title);
+            return format!(
+                "Recommendation: {level}. It gives surely more than {} in {all} of \"{title}\".",
+                self.baseline
+            );
         }
-        let always = self.conditions(best, |ratio, sure| sure && ratio > 1.0);
+        let always = conditions(table, best, |ratio, sure| sure && ratio > 1.0);
         let when = match always.as_slice() {
             [] => format!(
                 "where it pays, which is in {} of {} cases and hangs on no single setting",
@@ -172,7 +231,7 @@ impl Choice {
         let elsewhere = if best.lost() == 0 {
             format!("elsewhere it is no worse than {}, within the spreads", self.baseline)
         } else {
-            let settings = self.conditions(best, |ratio, sure| sure && ratio < 1.0);
+            let settings = conditions(table, best, |ratio, sure| sure && ratio < 1.0);
             let where_ = match settings.as_slice() {
                 [] => "in the cases where it gives less".to_owned(),
                 settings => format!("wherever {}", either(settings)),
@@ -181,18 +240,22 @@ impl Choice {
         };
         format!("Recommendation: {level} {when}; {elsewhere}.")
     }
+}
 
-    /// The single settings with which all ratios are as wanted: each of them is enough.
-    fn conditions(&self, found: &Found, is_wanted: impl Fn(f64, bool) -> bool) -> Vec<String> {
-        let mut by_setting: BTreeMap<String, bool> = BTreeMap::new();
-        for (settings, ratio, sure) in &found.ratios {
-            for (name, value) in settings {
-                let all = by_setting.entry(format!("{name} is {value}")).or_insert(true);
-                *all &= is_wanted(*ratio, *sure);
-            }
+/// The single settings with which all ratios are as wanted: each of them is enough.
+fn conditions(
+    table: &Table<'_>,
+    found: &Found,
+    is_wanted: impl Fn(f64, bool) -> bool,
+) -> Vec<String> {
+    let mut by_setting: BTreeMap<String, bool> = BTreeMap::new();
+    for (settings, ratio, sure) in &found.ratios {
+        for (name, value) in settings {
+            let all = by_setting.entry(at(table.experiment, name, value)).or_insert(true);
+            *all &= is_wanted(*ratio, *sure);
         }
-        by_setting.into_iter().filter(|(_, all)| *all).map(|(setting, _)| setting).collect()
     }
+    by_setting.into_iter().filter(|(_, all)| *all).map(|(setting, _)| setting).collect()
 }
 
 /// Words with commas between them, and an *or* before the last one.

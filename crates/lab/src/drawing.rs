@@ -1,9 +1,9 @@
 //! From the figures of an experiment to its plots.
 
 use crate::Setting;
-use crate::experiment::{Experiment, Form, Plot};
+use crate::experiment::{Form, Plot};
 use crate::plot::{Axis, Bars, Chart, Picture, Point, Series, Style};
-use crate::statistics::{quantile, sorted};
+use crate::statistics::{Spread, quantile, sorted};
 use crate::table::{Figure, Row, Table};
 
 /// Steps of a drawn distribution: enough for the eye.
@@ -11,11 +11,13 @@ const STEPS: usize = 200;
 
 /// The name of a document's figures beside ours.
 const DOCUMENT: &str = "the document";
+const OURS: &str = "ours";
 
 /// Draws a plot; none if it is a drawing of another kind.
 pub fn picture(table: &Table<'_>, plot: &Plot) -> Option<Picture> {
     let column = table.experiment.column(&plot.y)?;
     let label = column.heading();
+    let label = if is_of_means(table, plot) { format!("{label} (mean)") } else { label };
     match plot.form {
         Form::Lines => Some(Picture::Chart(lines(table, plot, label))),
         Form::Bars => Some(Picture::Bars(bars(table, plot, label))),
@@ -25,9 +27,27 @@ pub fn picture(table: &Table<'_>, plot: &Plot) -> Option<Picture> {
     }
 }
 
-fn point(x: f64, figure: &Figure) -> Point {
-    let spread = figure.spread;
-    Point { x, y: spread.median, spread: (spread.lowest, spread.highest) }
+/// Whether a document's figures are drawn beside ours. They are means, so ours must be: the median of
+/// waits of which some are near and some are far away may be either.
+fn is_beside(table: &Table<'_>, plot: &Plot) -> bool {
+    let mut rows = table.fitting(&plot.only, &plot.y);
+    rows.any(|(row, _)| table.experiment.reference(&row.case, &plot.y).is_some())
+}
+
+fn is_of_means(table: &Table<'_>, plot: &Plot) -> bool {
+    let is_of_figures = matches!(plot.form, Form::Lines | Form::Bars);
+    let mut rows = table.fitting(&plot.only, &plot.y);
+    is_of_figures && is_beside(table, plot) && rows.all(|(_, figure)| figure.means.is_some())
+}
+
+fn point(x: f64, figure: &Figure, is_of_means: bool) -> Point {
+    let Spread { median, lowest, highest, .. } = figure.spread;
+    match figure.means {
+        Some(means) if is_of_means => {
+            Point { x, y: figure.beside(), spread: (means.lowest, means.highest) }
+        }
+        _ => Point { x, y: median, spread: (lowest, highest) },
+    }
 }
 
 /// Something, kept by the name of its series, in the order of the cases.
@@ -39,7 +59,7 @@ fn by_series<'a, T>(
     let mut series: Vec<(String, Vec<T>)> = Vec::new();
     for (row, figure) in table.fitting(&plot.only, &plot.y) {
         let Some(taken) = take(row, figure) else { continue };
-        let name = name_of(table.experiment, plot, row);
+        let name = name_of(table, plot, row);
         match series.iter_mut().find(|(known, _)| *known == name) {
             Some((_, all)) => all.push(taken),
             None => series.push((name, vec![taken])),
@@ -48,18 +68,36 @@ fn by_series<'a, T>(
     series
 }
 
-fn name_of(experiment: &Experiment, plot: &Plot, row: &Row) -> String {
-    let words = row.case.words(experiment, &plot.series);
-    if words.is_empty() { "ours".to_owned() } else { words }
+/// What a series is called; nothing if it is alone, and the title says all.
+fn name_of(table: &Table<'_>, plot: &Plot, row: &Row) -> String {
+    let words = row.case.words(table.experiment, &plot.series);
+    if words.is_empty() && is_beside(table, plot) { OURS.to_owned() } else { words }
+}
+
+/// Draws series that lie upon each other once, under the names of all: a reader would look in vain
+/// for those below. The others keep their places, and so their colours.
+fn merged(mut series: Vec<Series>) -> Vec<Series> {
+    for place in 1..series.len() {
+        let (before, rest) = series.split_at_mut(place);
+        let one = &mut rest[0];
+        let twin = before.iter_mut().find(|of| !of.points.is_empty() && of.points == one.points);
+        if let Some(twin) = twin {
+            twin.name = format!("{} = {}", twin.name, one.name);
+            one.points.clear();
+        }
+    }
+    series
 }
 
 fn lines(table: &Table<'_>, plot: &Plot, label: String) -> Chart {
     let along = |row: &Row| row.case.settings.get(&plot.x).and_then(Setting::number);
-    let ours = by_series(table, plot, |row, figure| Some(point(along(row)?, figure)));
-    let mut series: Vec<Series> = ours
+    let of_means = is_of_means(table, plot);
+    let ours = by_series(table, plot, |row, figure| Some(point(along(row)?, figure, of_means)));
+    let series = ours
         .into_iter()
         .map(|(name, points)| Series { name, points, style: Style::Line })
         .collect();
+    let mut series = merged(series);
     let theirs: Vec<Point> = table
         .rows
         .iter()
@@ -103,8 +141,9 @@ fn bars(table: &Table<'_>, plot: &Plot, label: String) -> Bars {
         bars.resize(bars.len().max(place + 1), None);
         bars[place] = Some(bar);
     };
+    let of_means = is_of_means(table, plot);
     for (row, figure) in table.fitting(&plot.only, &plot.y) {
-        put(name_of(table.experiment, plot, row), &group_of(row), point(0.0, figure));
+        put(name_of(table, plot, row), &group_of(row), point(0.0, figure, of_means));
     }
     for (row, _) in table.fitting(&plot.only, &plot.y) {
         if let Some(of) = table.experiment.reference(&row.case, &plot.y) {
@@ -155,5 +194,68 @@ fn sequence(table: &Table<'_>, plot: &Plot, label: String) -> Chart {
         },
         y: Axis { label, is_log: plot.log_y },
         series: series.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(name: &str, values: &[f64]) -> Series {
+        let points = values.iter().enumerate().map(|(x, y)| Point::bare(x as f64, *y)).collect();
+        Series { name: name.to_owned(), points, style: Style::Line }
+    }
+
+    #[test]
+    fn what_lies_upon_each_other_is_drawn_once_and_the_others_keep_their_places() {
+        let all = [
+            series("fifo", &[1.0, 2.0]),
+            series("causal", &[1.0, 2.0]),
+            series("sequencer", &[1.0, 3.0]),
+            series("lamport", &[1.0, 2.0]),
+        ];
+        let drawn = merged(all.to_vec());
+        let names: Vec<(&str, usize)> =
+            drawn.iter().map(|of| (&*of.name, of.points.len())).collect();
+        let expected =
+            [("fifo = causal = lamport", 2), ("causal", 0), ("sequencer", 2), ("lamport", 0)];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn beside_a_documents_mean_stands_our_mean() {
+        let text = r#"
+            id = "a"
+            title = "A"
+            question = "?"
+            host = "simulated"
+            measure = "fake"
+            [[column]]
+            name = "wait"
+            label = "wait"
+            unit = "ms"
+            [[reference]]
+            column = "wait"
+            value = 9
+            [[plot]]
+            form = "bars"
+            title = "Waits"
+            y = "wait"
+        "#;
+        let experiment = crate::Experiment::parse(text).unwrap();
+        let mut table = Table::of(&experiment, &crate::Results::default());
+        let samples = vec![vec![1.0, 1.0, 40.0], vec![1.0, 1.0, 43.0], vec![1.0, 1.0, 46.0]];
+        let means = Spread::of(&[14.0, 15.0, 16.0]);
+        let distribution = crate::Distribution::of(&samples.concat());
+        let spread = Spread::of(&[1.0, 1.0, 1.0]).unwrap();
+        table.rows[0].figures[0] = Some(Figure { spread, means, distribution, samples });
+        let Some(Picture::Bars(bars)) = picture(&table, &experiment.plots[0]) else { panic!() };
+        assert_eq!(bars.y, "wait, ms (mean)");
+        let ours = Point { x: 0.0, y: 15.0, spread: (14.0, 16.0) };
+        let expected = [
+            (OURS.to_owned(), vec![Some(ours)]),
+            (DOCUMENT.to_owned(), vec![Some(Point::bare(0.0, 9.0))]),
+        ];
+        assert_eq!(bars.kinds, expected);
     }
 }

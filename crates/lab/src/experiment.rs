@@ -95,7 +95,7 @@ pub struct Experiment {
     /// What is told of it: each is a question that the figures answer.
     #[serde(default)]
     pub says: Vec<Says>,
-    /// What a reader must know.
+    /// What a reader must know; `{name}` stands for what all cases are given under that name.
     #[serde(default)]
     pub remarks: Vec<String>,
 }

@@ -31,7 +31,7 @@ background:var(--tint);border-radius:3px}
 pre{padding:.5em .8em;overflow-x:auto;white-space:pre-wrap}
 code{padding:.05em .25em}
 details summary{cursor:pointer;color:var(--link)}
-nav ul{columns:2;list-style:none;padding:0}
+nav ul{columns:2 20rem;list-style:none;padding:0}nav li{break-inside:avoid;margin:.2em 0}
 svg{max-width:100%;height:auto;fill:var(--ink)}
 svg.spacetime{max-width:none}
 svg [fill='black'],svg [fill='#000000']{fill:var(--ink)}
@@ -44,8 +44,13 @@ svg.topology [fill='#ffffff']{fill:#ffffff}
 .tip{fill:#0072B2}.dot{fill:var(--ink)}.stamp{fill:var(--soft)}
 .alarm{stroke:#D55E00;stroke-width:2.4;fill:none}.crown{fill:#009E73}
 .band{opacity:.85}
+@media screen and (max-width:45rem){body{padding:1rem}th,td{padding:.22em .4em}
+td:first-child{min-width:8rem}figure svg{min-width:34rem}}
 @media print{:root{--paper:#fff;--ink:#000;--soft:#444;--rule:#bbb;--tint:#f4f4f4}
-body{max-width:none;padding:0;font-size:10.5pt}h2{break-after:avoid}nav{display:none}
+body{max-width:none;padding:0;font-size:10pt}h2,h3,figcaption,caption{break-after:avoid}
+.scroll{overflow:visible}table{font-size:8pt}tr{break-inside:avoid}
+th,td{padding:.15em .4em}td.n{white-space:normal}th.n,td:first-child{min-width:0}
+figure svg{max-height:7.6cm;width:auto}
 details>*{display:block}svg.spacetime{max-width:100%}}
 ";
 

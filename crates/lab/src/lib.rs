@@ -19,6 +19,8 @@ mod error;
 mod execution;
 mod experiment;
 mod html;
+mod page_table;
+mod phrases;
 mod plot;
 mod report;
 mod results;

@@ -6,16 +6,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::LabError;
+use crate::case::Case;
 use crate::choice::Choice;
 use crate::drawing::picture;
 use crate::execution::Execution;
-use crate::experiment::{Experiment, Form, Host, Plot};
+use crate::experiment::{Column, Experiment, Form, Host, Plot};
 use crate::html::{Page, escaped};
+use crate::page_table;
 use crate::results::Results;
-use crate::says::{answers, upper};
-use crate::statistics::Spread;
-use crate::table::{Figure, Row, Table};
-use crate::words::number;
+use crate::says::answers;
+use crate::table::Table;
+use crate::words::utc;
 
 /// The name of the page.
 pub const PAGE: &str = "report.html";
@@ -75,7 +76,7 @@ impl Report<'_> {
         for choice in self.choices {
             let said = choice.answer(&tables);
             if !said.is_empty() {
-                write_choice(&mut page, choice, &said);
+                write_choice(&mut page, choice, &said, &tables);
             }
         }
         for table in &measured {
@@ -98,15 +99,17 @@ impl Report<'_> {
             "soft",
             &format!(
                 "{} experiments, {cells} cells ({extent}). Figures are medians over repetitions; \
-                 behind them, and as bars in plots, stand the lowest and the highest repetition. Of \
-                 samples the median of each repetition counts; their mean, 99th percentile and \
-                 worst are over all of them. What is said of figures is computed from them.",
+                 behind them, and as thin bars in plots, stand the lowest and the highest \
+                 repetition. Of samples the median of each repetition counts; their mean, 99th \
+                 percentile (p99) and worst are over all of them. What was seen is computed from \
+                 the figures. Where the spreads of two figures overlap (the lowest to the highest \
+                 repetition), their difference may be noise.",
                 measured.len()
             ),
         );
         let violations = self.results.violations();
         if violations.is_empty() {
-            page.element("p", "good", "No promise was found broken in any cell.");
+            page.element("p", "good", "No promise was found broken in any cell that was measured.");
         } else {
             page.element("p", "bad", "Promises were found broken:");
             page.list(&violations);
@@ -145,15 +148,19 @@ impl Report<'_> {
         };
         let repetitions = table.rows.iter().map(|row| row.repetitions).max().unwrap_or(0);
         let warm_up = if experiment.warm_up { ", after one that is not counted" } else { "" };
-        let missing = table.rows.iter().filter(|row| row.repetitions == 0).count();
-        let missing = match missing {
+        let missing = table.rows.iter().filter(|row| row.repetitions == 0);
+        let missing: Vec<String> = missing.map(|row| row.case.label.clone()).collect();
+        let missing = match missing.len() {
             0 => String::new(),
-            count => format!("; {count} of {} cases were not measured", table.rows.len()),
+            count => {
+                let all = table.rows.len();
+                format!(" {count} of {all} cases were not measured: {}.", missing.join("; "))
+            }
         };
         page.element(
             "p",
             "soft",
-            &format!("Nodes: {host}. Each case ran {repetitions} times{warm_up}{missing}."),
+            &format!("Nodes: {host}. Each case ran {repetitions} times{warm_up}.{missing}"),
         );
         let said = answers(table);
         if !said.is_empty() {
@@ -164,8 +171,11 @@ impl Report<'_> {
             *drawings += 1;
             self.draw(page, table, plot, *drawings);
         }
-        write_table(page, table);
-        page.list(&experiment.remarks);
+        page_table::write(page, table);
+        let given = Case::first(experiment, self.results.is_quick());
+        let remarks: Vec<String> =
+            experiment.remarks.iter().map(|remark| given.fill(remark)).collect();
+        page.list(&remarks);
         if table.strangers > 0 {
             page.element(
                 "p",
@@ -203,7 +213,7 @@ impl Report<'_> {
             let rows: Vec<Vec<String>> = [
                 ("program".to_owned(), format!("bazaar {}", start.version)),
                 ("command".to_owned(), start.command.clone()),
-                ("began, seconds since 1970".to_owned(), start.unix_seconds.to_string()),
+                ("began".to_owned(), utc(start.unix_seconds)),
             ]
             .into_iter()
             .chain(start.machine.iter().cloned())
@@ -220,7 +230,12 @@ fn slug(title: &str) -> String {
     letters.collect::<String>().to_lowercase()
 }
 
-fn write_choice(page: &mut Page, choice: &Choice, said: &[String]) {
+fn write_choice(
+    page: &mut Page,
+    choice: &Choice,
+    said: &[String],
+    tables: &BTreeMap<String, Table<'_>>,
+) {
     page.section(&slug(&choice.title), &choice.title);
     page.element("p", "question", &choice.question);
     page.element("p", "soft", &format!("Asked by: {}", choice.source));
@@ -229,6 +244,18 @@ fn write_choice(page: &mut Page, choice: &Choice, said: &[String]) {
         page.element("p", "advice", advice);
     }
     page.list(found);
+    let column = tables
+        .get(&choice.experiment)
+        .and_then(|table| table.experiment.column(&choice.column))
+        .map_or_else(|| choice.column.clone(), Column::heading);
+    page.element(
+        "p",
+        "soft",
+        &format!(
+            "Compared are medians of: {column}. A difference is sure where the spreads of both do \
+             not overlap."
+        ),
+    );
     if !choice.open.is_empty() {
         page.element("h3", "", "What these figures leave open");
         page.list(&choice.open);
@@ -248,63 +275,4 @@ pub(crate) fn with_view_box(svg: &str, title: &str) -> String {
     let with =
         format!("<svg role=\"img\" aria-label=\"{title}\" viewBox=\"0 0 {width} {height}\" ");
     svg.replacen("<svg ", &with, 1)
-}
-
-fn write_table(page: &mut Page, table: &Table<'_>) {
-    let experiment = table.experiment;
-    let has_samples = |place: usize| {
-        table
-            .rows
-            .iter()
-            .any(|row| row.figures[place].as_ref().is_some_and(|of| of.distribution.is_some()))
-    };
-    let is_beside = |place: usize| {
-        let column = &experiment.columns[place].name;
-        table.rows.iter().any(|row| experiment.reference(&row.case, column).is_some())
-    };
-    let mut head = vec!["case".to_owned()];
-    let mut cells: Vec<Vec<String>> =
-        table.rows.iter().map(|row| vec![row.case.label.clone()]).collect();
-    let mut put = |name: String, cell: &dyn Fn(&Row) -> String| {
-        head.push(name);
-        for (row, cells) in table.rows.iter().zip(&mut cells) {
-            cells.push(cell(row));
-        }
-    };
-    for (place, column) in experiment.columns.iter().enumerate() {
-        let of = |row: &Row, say: &dyn Fn(&Figure) -> String| {
-            row.figures[place].as_ref().map_or_else(String::new, say)
-        };
-        put(upper(&column.heading()), &|row| of(row, &|figure| spread(&figure.spread)));
-        if has_samples(place) {
-            let all = |row: &Row, pick: fn(&crate::Distribution) -> String| {
-                of(row, &|figure| figure.distribution.as_ref().map_or_else(String::new, pick))
-            };
-            put("mean".to_owned(), &|row| all(row, |all| number(all.mean)));
-            put("p99".to_owned(), &|row| all(row, |all| number(all.p99)));
-            put("worst".to_owned(), &|row| all(row, |all| number(all.worst)));
-            put("samples".to_owned(), &|row| all(row, |all| number(all.count as f64)));
-        }
-        if is_beside(place) {
-            put("the document".to_owned(), &|row| {
-                let theirs = experiment.reference(&row.case, &column.name);
-                theirs.map_or_else(String::new, |of| number(of.value))
-            });
-        }
-    }
-    let numbers: Vec<usize> = (1..head.len()).collect();
-    page.table(
-        "Median, and in brackets the lowest and the highest repetition",
-        &head,
-        &cells,
-        &numbers,
-    );
-}
-
-fn spread(spread: &Spread) -> String {
-    let Spread { median, lowest, highest, .. } = *spread;
-    if lowest == highest {
-        return number(median);
-    }
-    format!("{} ({} to {})", number(median), number(lowest), number(highest))
 }

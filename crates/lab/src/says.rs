@@ -5,17 +5,13 @@ use serde::Deserialize;
 
 use crate::Setting;
 use crate::experiment::{Column, Settings};
+use crate::phrases::{at, cases, grows, noise, scoped, some, span, upper};
 use crate::statistics::power;
 use crate::table::{Figure, Row, Table};
-use crate::words::{list, number, times, with_unit};
+use crate::words::{number, spread, with_unit};
 
-/// The most cases that a sentence names one by one.
-const NAMED_MAX: usize = 4;
 /// Ratios nearer to 1 than this are called about the same.
 const SAME_WITHIN: f64 = 0.1;
-
-/// A power nearer to 0 than this is called constant.
-const FLAT_WITHIN: f64 = 0.1;
 
 /// A question to the figures.
 #[derive(Debug, Clone, Deserialize)]
@@ -130,15 +126,26 @@ fn range(table: &Table<'_>, name: &str, only: &Settings) -> Option<String> {
     let least = table.fitting(only, name).min_by(by_median)?;
     let most = table.fitting(only, name).max_by(by_median)?;
     let said = |(row, figure): (&Row, &Figure)| {
-        let value = with_unit(figure.spread.median, &column.unit);
+        let value = with_unit(number(figure.spread.median), &column.unit);
         format!("{value} ({})", row.case.label)
     };
-    let label = &scoped(table, &column.label, only);
-    if least.1.spread.median == most.1.spread.median {
-        let value = with_unit(least.1.spread.median, &column.unit);
-        return Some(format!("{}: {value} in every case.", upper(label)));
+    let label = upper(&scoped(table, &column.label, only));
+    let all = table.fitting(only, name).count();
+    if all == 1 {
+        let value = with_unit(spread(&least.1.spread), &column.unit);
+        return Some(format!("{label}: {value}."));
     }
-    Some(format!("{}: from {} to {}.", upper(label), said(least), said(most)))
+    let [low, high] = [least, most].map(|(_, figure)| number(figure.spread.median));
+    if low == high {
+        let value = with_unit(low, &column.unit);
+        return Some(format!("{label}: {value} in {}.", cases(all)));
+    }
+    let noise = if least.1.spread.overlaps(&most.1.spread) {
+        "; these spreads overlap, so the difference may be noise"
+    } else {
+        ""
+    };
+    Some(format!("{label}: from {} to {}{noise}.", said(least), said(most)))
 }
 
 /// Cases that differ in one factor only, at two levels of it.
@@ -186,30 +193,17 @@ fn ratio(
     ratios.sort_by(f64::total_cmp);
     let (&least, &most) = (ratios.first()?, ratios.last()?);
     let apart = pairs.iter().filter(|(_, one, other)| !one.spread.overlaps(&other.spread)).count();
-    let label = &scoped(table, &column.label, only);
-    let how = match ratios.len() {
-        _ if (least - 1.0).abs() < SAME_WITHIN && (most - 1.0).abs() < SAME_WITHIN => {
-            "about the same".to_owned()
-        }
-        1 => times(least),
-        _ => format!("{} to {}", number(least), times(most)),
-    };
-    let sure = match (apart, pairs.len()) {
-        (0, 1) => "the spreads overlap, so this may be noise".to_owned(),
-        (1, 1) => "the spreads do not overlap".to_owned(),
-        (apart, all) => format!("the spreads do not overlap in {apart} of {all} cases"),
-    };
-    let of = match (levels[0], table.experiment.factor(factor)) {
-        (Setting::Number(number), Some(factor)) => format!("{} = {number}", factor.label()),
-        (level, _) => level.to_string(),
-    };
-    Some(format!("{} with {of}, beside {}: {how}; {sure}.", upper(label), levels[1]))
+    let label = upper(&scoped(table, &column.label, only));
+    let is_same = [least, most].iter().all(|ratio| (ratio - 1.0).abs() < SAME_WITHIN);
+    let how = if is_same { "about the same".to_owned() } else { span(least, most) };
+    let [of, to] = levels.map(|level| at(table.experiment, factor, level));
+    let doubt = if apart == 0 && !is_same { ", so this may be noise" } else { "" };
+    let noise = noise(apart, pairs.len());
+    Some(format!("{label}, {of} against {to}: {how}; {noise}{doubt}."))
 }
 
 fn growth(table: &Table<'_>, name: &str, factor: &str, only: &Settings) -> Vec<String> {
-    let (Some(column), Some(along)) = (column(table, name), table.experiment.factor(factor)) else {
-        return Vec::new();
-    };
+    let Some(column) = column(table, name) else { return Vec::new() };
     let others: Vec<String> = table
         .experiment
         .factors
@@ -228,23 +222,14 @@ fn growth(table: &Table<'_>, name: &str, factor: &str, only: &Settings) -> Vec<S
         }
     }
     let sentence = |(words, points): &(String, Vec<(f64, f64)>)| {
-        let (first, last) = (points.first()?, points.last()?);
-        let power = power(points);
+        let [first, last] = [points.first()?, points.last()?];
         let whose = if words.is_empty() { String::new() } else { format!(" ({words})") };
-        let shape = match power {
-            Some(power) if power.abs() < FLAT_WITHIN => ", about the same throughout".to_owned(),
-            Some(power) => format!(", about as the power {power:.1} of it"),
-            None => String::new(),
-        };
-        Some(format!(
-            "{}{whose}: {} at {} {}, {} at {}{shape}.",
-            upper(&column.label),
-            with_unit(first.1, &column.unit),
-            along.label(),
-            number(first.0),
-            with_unit(last.1, &column.unit),
-            number(last.0),
-        ))
+        let [from, to] = [first, last].map(|(x, y)| {
+            let x = at(table.experiment, factor, &Setting::Number(*x));
+            format!("{} at {x}", with_unit(number(*y), &column.unit))
+        });
+        let shape = power(points).map(grows).unwrap_or_default();
+        Some(format!("{}{whose}: {from}, {to}{shape}.", upper(&column.label)))
     };
     series.iter().filter(|(_, points)| points.len() > 1).filter_map(sentence).collect()
 }
@@ -257,13 +242,13 @@ fn beside(table: &Table<'_>) -> Vec<String> {
                 continue;
             };
             let ours = figure.beside();
-            let ratio =
-                if ours <= theirs.value { theirs.value / ours } else { ours / theirs.value };
-            let how = match ratio {
-                _ if (ratio - 1.0).abs() < SAME_WITHIN => "about the same".to_owned(),
-                _ if !ratio.is_finite() => "nothing to compare".to_owned(),
-                _ if ours < theirs.value => format!("ours is {} less", times(ratio)),
-                _ => format!("ours is {} more", times(ratio)),
+            let how = match ours / theirs.value {
+                ratio if (ratio - 1.0).abs() < SAME_WITHIN => "about the same".to_owned(),
+                ratio if !ratio.is_finite() || ratio == 0.0 => "nothing to compare".to_owned(),
+                ratio if ratio < 1.0 => {
+                    format!("the document's is {} times ours", number(1.0 / ratio))
+                }
+                ratio => format!("ours is {} times the document's", number(ratio)),
             };
             let which = if figure.distribution.is_some() { "mean" } else { "median" };
             let remark = match theirs.remark.as_str() {
@@ -271,11 +256,11 @@ fn beside(table: &Table<'_>) -> Vec<String> {
                 remark => format!(" ({remark})"),
             };
             said.push(format!(
-                "{}, {}: the document gives {}{remark}, and our {which} is {}: {how}.",
+                "{}, {}: the document gives {}{remark}, our {which} is {}: {how}.",
                 upper(&column.label),
                 row.case.label,
-                with_unit(theirs.value, &column.unit),
-                with_unit(ours, &column.unit),
+                with_unit(number(theirs.value), &column.unit),
+                with_unit(number(ours), &column.unit),
             ));
         }
     }
@@ -300,7 +285,7 @@ fn equal(table: &Table<'_>, one: &str, other: &str, only: &Settings) -> Option<S
     let (all, names) = (both.len(), format!("{} and {}", labels[0], labels[1]));
     match differs.len() {
         _ if all == 0 => None,
-        0 => Some(format!("{} are the same in all {all} cases.", upper(&names))),
+        0 => Some(format!("{} are the same in {}.", upper(&names), cases(all))),
         count => {
             Some(format!("{} differ in {count} of {all} cases: {}.", upper(&names), some(&differs)))
         }
@@ -314,41 +299,14 @@ fn zero(table: &Table<'_>, name: &str, only: &Settings) -> Option<String> {
         .iter()
         .filter(|(_, figure)| figure.spread.highest > 0.0)
         .map(|(row, figure)| {
-            let most = with_unit(figure.spread.highest, &column.unit);
+            let most = with_unit(number(figure.spread.highest), &column.unit);
             format!("up to {most} ({})", row.case.label)
         })
         .collect();
     let (all, label) = (figures.len(), upper(&scoped(table, &column.label, only)));
     match above.len() {
         _ if all == 0 => None,
-        0 => Some(format!("{label}: 0 in every repetition of all {all} cases.")),
+        0 => Some(format!("{label}: 0 in every repetition of {}.", cases(all))),
         count => Some(format!("{label}: above 0 in {count} of {all} cases: {}.", some(&above))),
     }
-}
-
-/// The first of them.
-fn some(words: &[String]) -> String {
-    match words.len() {
-        0..=NAMED_MAX => list(words),
-        all => {
-            let left = all - NAMED_MAX;
-            format!("{}, and {left} more", words[..NAMED_MAX].join(", "))
-        }
-    }
-}
-
-/// What is spoken of, and in which cases.
-fn scoped(table: &Table<'_>, label: &str, only: &Settings) -> String {
-    let names = only.iter().map(|(name, value)| match (value, table.experiment.factor(name)) {
-        (Setting::Number(number), Some(factor)) => format!("{} = {number}", factor.label()),
-        (value, _) => value.to_string(),
-    });
-    let names: Vec<String> = names.collect();
-    if names.is_empty() { label.to_owned() } else { format!("{label} ({})", names.join("; ")) }
-}
-
-/// The text with its first letter large.
-pub(crate) fn upper(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -37,6 +37,9 @@ pub struct Row {
 pub struct Figure {
     /// Over the repetitions; of samples the median of each.
     pub spread: Spread,
+    /// Of samples the mean of each repetition, over the repetitions.
+    #[serde(skip)]
+    pub means: Option<Spread>,
     /// Over the samples of all repetitions, where there are samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distribution: Option<Distribution>,
@@ -59,7 +62,9 @@ impl Figure {
             }
         }
         let spread = Spread::of(&middles)?;
-        Some(Self { spread, distribution: Distribution::of(&samples.concat()), samples })
+        let means = samples.iter().filter_map(|of| Some(Distribution::of(of)?.mean));
+        let means = Spread::of(&means.collect::<Vec<_>>());
+        Some(Self { spread, means, distribution: Distribution::of(&samples.concat()), samples })
     }
 
     /// What a document's figure, which is a mean, compares with: the mean of all samples, or the

@@ -1,5 +1,7 @@
 //! Numbers as people read them, and fields of CSV.
 
+use crate::Spread;
+
 /// A number with three digits that count, and its thousands apart.
 ///
 /// ```
@@ -36,14 +38,37 @@ pub fn number(number: f64) -> String {
     format!("{sign}{}", parts.join(","))
 }
 
-/// A number with its unit.
-pub(crate) fn with_unit(value: f64, unit: &str) -> String {
-    let number = number(value);
-    match unit {
-        "" => number,
-        "%" => format!("{number} %"),
-        unit => format!("{number} {unit}"),
+/// A text with its unit behind it.
+pub(crate) fn with_unit(mut text: String, unit: &str) -> String {
+    if !unit.is_empty() {
+        text.push(' ');
+        text.push_str(unit);
     }
+    text
+}
+
+/// A median, and how far the figures lie around it where that can be seen.
+pub(crate) fn spread(spread: &Spread) -> String {
+    let [median, lowest, highest] = [spread.median, spread.lowest, spread.highest].map(number);
+    if lowest == highest { median } else { format!("{median} ({lowest} to {highest})") }
+}
+
+/// A time of Unix as a date and a time of day, by the calendar of Gregory.
+///
+/// The days are counted in years that begin in March, so that the day of a leap year stands last.
+pub(crate) fn utc(unix_seconds: u64) -> String {
+    const DAY: u64 = 86_400;
+    let (days, seconds) = (unix_seconds / DAY + 719_468, unix_seconds % DAY);
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute) = (seconds / 3_600, seconds % 3_600 / 60);
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
 }
 
 /// A text as a field of CSV (RFC 4180).
@@ -55,16 +80,38 @@ pub fn field(text: &str) -> String {
     }
 }
 
-/// How often one number holds the other, in words: "3.2 times", "0.31 times".
-pub(crate) fn times(ratio: f64) -> String {
-    format!("{} times", number(ratio))
-}
-
 /// Words with commas between them, and an *and* before the last one.
 pub(crate) fn list(words: &[String]) -> String {
     match words {
         [] => String::new(),
         [one] => one.clone(),
         [all @ .., last] => format!("{} and {last}", all.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_told_where_it_can_be_seen() {
+        let said = |lowest, highest| spread(&Spread { median: 11.2, lowest, highest, count: 3 });
+        assert_eq!(said(11.16, 11.24), "11.2", "three digits are the same");
+        assert_eq!(said(11.0, 11.24), "11.2 (11 to 11.2)");
+    }
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        let known = [
+            (0, "1970-01-01 00:00 UTC"),
+            (951_782_400, "2000-02-29 00:00 UTC"),
+            (951_868_800, "2000-03-01 00:00 UTC"),
+            (1_795_313_881, "2026-11-22 02:18 UTC"),
+            (4_107_542_399, "2100-02-28 23:59 UTC"),
+            (4_107_542_400, "2100-03-01 00:00 UTC"),
+        ];
+        for (seconds, said) in known {
+            assert_eq!(utc(seconds), said);
+        }
     }
 }

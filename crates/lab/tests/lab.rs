@@ -20,6 +20,7 @@ const TEXT: &str = r#"
     host = "simulated"
     measure = "fake"
     case = "{mode} of {size}"
+    remarks = ["With {more} more."]
     [given]
     more = 1
     [quick.given]
@@ -286,11 +287,14 @@ fn a_report_is_one_page_that_needs_nothing_else() {
         "A document, table 1",
         "1,002 (1,001 to 1,003)",
         "lab run speed --quick",
-        "Rate with fast, beside plain: 9.82 to 9.98 times; the spreads do not overlap in 2 of 2 cases.",
-        "the document gives 50 ms, and our mean is 5 ms: ours is 10 times less",
+        "Rate, fast against plain: 9.82 to 9.98 times; the spreads overlap in neither case.",
+        "the document gives 50 ms, our mean is 5 ms: the document&#39;s is 10 times ours",
         "Harm: 0 in every repetition of all 4 cases.",
-        "Harm (fast; size = 10): 0 in every repetition of all 1 cases.",
-        "Recommendation: fast, in every case that was measured.",
+        "Harm (fast; size = 10): 0 in every repetition of the one case.",
+        "Rate (plain): 102 a second at size = 1, 1,002 a second at size = 10, about in proportion.",
+        "Recommendation: fast. It gives surely more than plain in both cases of",
+        "With 2 more.",
+        "1970-01-01 00:00 UTC",
         "<svg",
     ];
     for text in said {
@@ -301,6 +305,54 @@ fn a_report_is_one_page_that_needs_nothing_else() {
         assert!(png.starts_with(b"\x89PNG"), "{plot}");
     }
     assert!(folder.path().join("speed.csv").exists());
+}
+
+#[test]
+fn a_recommendation_says_where_it_loses_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = TEXT.replacen("\"speed\"", "\"other\"", 1).replacen("Speed &", "Other", 1);
+    let experiments = [experiment(), Experiment::parse(&other).unwrap()];
+    let work = Work { experiments: &experiments, seed: 40 };
+    // In the other experiment what is fast elsewhere is slow for the smallest size.
+    let measure = |cell: &Cell<'_>| {
+        let measured = measured(cell);
+        let is_slow = cell.experiment.id == "other" && cell.case.label == "fast of 1";
+        Ok(if is_slow { measured.with("rate", 1.0) } else { measured })
+    };
+    run(folder.path(), &work, &start(true), measure, || false, |_| {}).unwrap();
+    let results = Results::read(folder.path()).unwrap();
+    let tables = experiments.iter().map(|of| (of.id.clone(), Table::of(of, &results))).collect();
+    let text = CHOICE.replacen("factor =", "also = [\"other\"]\nfactor =", 1);
+    let choice: Choice =
+        toml::from_str(&format!("{text}\n[means]\nfast = \"a word for it\"")).unwrap();
+    let said = [
+        "fast (a word for it): 9.82 to 9.98 times what plain gives; surely more in both cases; no \
+         harm was measured.",
+        "fast in \"Other <size>\": 0.0098 to 9.98 times what plain gives; surely more in 1 and surely \
+         less in 1 of 2 cases.",
+        "Recommendation: fast. It gives surely more than plain in both cases of \"Speed & <size>\". \
+         But it gives surely less than plain in 1 of 2 cases of \"Other <size>\", all with size = 1.",
+    ];
+    assert_eq!(choice.answer(&tables), said);
+}
+
+#[test]
+fn where_several_figures_are_samples_each_has_a_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = TEXT.to_owned() + "[[column]]\nname = \"rest\"\nlabel = \"rest\"\nunit = \"s\"\n";
+    let experiments = [Experiment::parse(&text).unwrap()];
+    let work = Work { experiments: &experiments, seed: 40 };
+    let measure = |cell: &Cell<'_>| Ok(measured(cell).with_samples("rest", [1.0, 2.0, 3.0]));
+    run(folder.path(), &work, &start(true), measure, || false, |_| {}).unwrap();
+    let results = Results::read(folder.path()).unwrap();
+    let report =
+        Report { experiments: &experiments, choices: &[], results: &results, command: "lab" };
+    let page = report.page();
+    let row = "<tr><td>plain of 10</td><td>Wait, ms</td><td class=\"n\">3 (2 to 4)</td>\
+               <td class=\"n\">5</td><td class=\"n\">11</td><td class=\"n\">11</td>\
+               <td class=\"n\">9</td><td class=\"n\">50</td></tr>";
+    assert!(page.contains(row), "{page}");
+    assert!(!page.contains("<td>fast of 1</td><td>Wait, ms</td>"), "only plain cases have it");
 }
 
 #[test]

@@ -80,6 +80,15 @@ mod tests {
         for choice in choices().unwrap() {
             let of = experiment(&choice.experiment).unwrap();
             assert!(of.factor(&choice.factor).is_some() && of.column(&choice.column).is_some());
+            for id in &choice.also {
+                let also = experiment(id).unwrap();
+                assert!(also.factor(&choice.factor).is_some(), "{id}");
+                assert!(also.column(&choice.column).is_some(), "{id}");
+            }
+            let levels = of.factor(&choice.factor).unwrap().levels.iter();
+            let levels: Vec<String> = levels.map(|level| level.value.to_string()).collect();
+            let unknown = choice.means.keys().find(|level| !levels.contains(level));
+            assert_eq!(unknown, None, "what is explained must be there");
             for harm in &choice.harms {
                 assert!(experiment(&harm.experiment).unwrap().column(&harm.column).is_some());
             }

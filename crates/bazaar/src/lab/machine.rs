@@ -35,13 +35,26 @@ fn facts(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
     let facts = [
         ("cores", cores.to_string()),
         ("processor", line("/proc/cpuinfo", "model name")),
-        ("memory", line("/proc/meminfo", "MemTotal")),
+        ("memory", memory()),
         ("kernel", fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default()),
-        ("load before (1, 5, 15 minutes)", fs::read_to_string("/proc/loadavg").unwrap_or_default()),
+        ("load before (1, 5, 15 minutes)", load()),
         ("bare TCP ping-pong over the loopback", spread(ping_pong)),
         ("fdatasync of a block in the directory of results", spread(fdatasync)),
     ];
     Ok(facts.map(|(name, text)| (name.to_owned(), text.trim().to_owned())).to_vec())
+}
+
+/// In GiB, which Linux tells in units of 1,024 bytes.
+fn memory() -> String {
+    let text = line("/proc/meminfo", "MemTotal");
+    let kibibytes = text.split(' ').next().and_then(|count| count.parse::<f64>().ok());
+    kibibytes.map_or(text, |count| format!("{} GiB", ::lab::number(count / 1024.0 / 1024.0)))
+}
+
+/// Without the counts of processes that stand behind it.
+fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').take(3).collect::<Vec<_>>().join(", ")
 }
 
 /// What stands behind the colon of the first line that begins so; empty if there is none.
@@ -61,5 +74,5 @@ fn spread(mut nanos: Vec<u64>) -> String {
         let nanos = nanos.get(place.round() as usize).copied().unwrap_or_default();
         ::lab::number(nanos as f64 / 1000.0)
     };
-    format!("median {} us, 99th percentile {} us", at(0.5), at(0.99))
+    format!("median {} µs, 99th percentile {} µs", at(0.5), at(0.99))
 }

@@ -167,19 +167,22 @@ fn of_series(series: &Series, drawn: &[Point], place: usize, axis: &Axis) -> Vec
             .with_marker(SHAPES[place % SHAPES.len()]);
         if has_spread { markers.with_y_err_asymmetric(errors.clone()) } else { markers }
     };
+    // What has no name has no place in the legend.
+    let has_name = !series.name.is_empty();
     let line = || {
-        LinePlot::new()
+        let line = LinePlot::new()
             .with_data(data.clone())
             .with_color(colour(place))
             .with_stroke_width(1.6)
-            .with_line_style(DASHES[place % DASHES.len()].clone())
-            .with_legend(plain(&series.name))
+            .with_line_style(DASHES[place % DASHES.len()].clone());
+        if has_name { line.with_legend(plain(&series.name)) } else { line }
     };
     match series.style {
         Style::Line => vec![line().into(), markers().into()],
         Style::Thin => vec![line().with_stroke_width(1.1).into()],
         Style::Steps => vec![line().with_step().into()],
-        Style::Points => vec![markers().with_legend(plain(&series.name)).into()],
+        Style::Points if has_name => vec![markers().with_legend(plain(&series.name)).into()],
+        Style::Points => vec![markers().into()],
     }
 }
 
@@ -196,10 +199,10 @@ fn columns(bars: &Bars) -> (Vec<Plot>, Layout) {
         plot = plot.with_group(plain(group), of_group.collect::<Vec<_>>());
     }
     let names: Vec<String> = bars.kinds.iter().map(|(name, _)| plain(name)).collect();
-    plot = plot
-        .with_legend(names.iter().map(String::as_str).collect())
-        .with_asymmetric_error(errors)
-        .with_error_color("#7F7F7F");
+    if names.iter().any(|name| !name.is_empty()) {
+        plot = plot.with_legend(names.iter().map(String::as_str).collect());
+    }
+    plot = plot.with_asymmetric_error(errors).with_error_color("#7F7F7F");
     let tops = bars.kinds.iter().flat_map(|(_, of)| of.iter().flatten());
     let (_, high) = extent(tops.flat_map(|bar| [bar.y, bar.spread.1]), false);
     let plots: Vec<Plot> = vec![plot.into()];
