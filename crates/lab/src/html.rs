@@ -49,8 +49,9 @@ td:first-child{min-width:8rem}figure svg{min-width:34rem}}
 @media print{:root{--paper:#fff;--ink:#000;--soft:#444;--rule:#bbb;--tint:#f4f4f4}
 body{max-width:none;padding:0;font-size:10pt}h2,h3,figcaption,caption{break-after:avoid}
 .scroll{overflow:visible}table{font-size:8pt}tr{break-inside:avoid}
-th,td{padding:.15em .4em}td.n{white-space:normal}th.n,td:first-child{min-width:0}
+th,td{padding:.15em .4em}td.n{white-space:normal}th.n{min-width:0}td:first-child{min-width:11em}
 figure svg{max-height:7.6cm;width:auto}
+figure svg.topology,figure svg.timeline,figure svg.spacetime{max-height:none}
 details>*{display:block}svg.spacetime{max-width:100%}}
 ";
 

@@ -50,5 +50,7 @@ pub use groupcast::leadership::{Cause, Stepped};
 pub use merge::merge;
 pub use peer::event::{ElectionWord, Event, Fault, LinkFault, Operation, Resignation, What};
 pub use progress::Progress;
-pub use summary::{Buys, Election, Facts, Goods, Latency, MoneyFlow, Summary, Verdict};
+pub use summary::{
+    Buys, Election, Facts, Goods, Latency, MoneyFlow, Summary, Verdict, until_the_end,
+};
 pub use words::{Names, sentence, texts};

@@ -243,8 +243,9 @@ fn per_second(events: &[Event], shipped: u64, seconds: f64) -> f64 {
     if seconds > began { rounded(shipped as f64 / (seconds - began)) } else { 0.0 }
 }
 
-/// What the nodes make of each other's end is no part of a run.
-fn until_the_end(events: &[Event]) -> &[Event] {
+/// The events of a run until it begins to end: what the nodes make of each other's end is no part of
+/// it.
+pub fn until_the_end(events: &[Event]) -> &[Event] {
     let end = events.iter().position(|event| event.what == What::Ending);
     &events[..end.unwrap_or(events.len())]
 }

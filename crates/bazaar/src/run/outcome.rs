@@ -1,6 +1,6 @@
 //! What a run leaves behind, and the verdict over it from the files alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter};
 use std::path::Path;
@@ -137,18 +137,36 @@ fn write_lines(place: &Path, events: &[Event]) -> anyhow::Result<()> {
     written.with_context(|| format!("cannot write {}", place.display()))
 }
 
-/// Who is there and who talks to whom; the directory talks to everybody.
-fn topology(scenario: &Scenario, directory: &Path, events: &[Event]) -> anyhow::Result<Topology> {
-    let (mut addresses, mut leader) = (BTreeMap::new(), None);
-    for event in events {
+/// Who led when the run began to end: whoever was elected last; of trading houses everybody who was
+/// elected and not lost.
+fn leaders(events: &[Event], of_houses: bool) -> BTreeSet<NodeId> {
+    let mut leaders = BTreeSet::new();
+    for event in view::until_the_end(events) {
         match &event.what {
-            view::What::Joined { member, address, .. } => {
-                addresses.insert(*member, address.clone());
+            view::What::Elected { .. } => {
+                if !of_houses {
+                    leaders.clear();
+                }
+                leaders.insert(event.node);
             }
-            view::What::Elected { .. } => leader = Some(event.node),
+            view::What::Fault { fault: view::Fault::Kill, target } if of_houses => {
+                leaders.remove(target);
+            }
             _ => {}
         }
     }
+    leaders
+}
+
+/// Who is there and who talks to whom; the directory talks to everybody.
+fn topology(scenario: &Scenario, directory: &Path, events: &[Event]) -> anyhow::Result<Topology> {
+    let mut addresses = BTreeMap::new();
+    for event in events {
+        if let view::What::Joined { member, address, .. } = &event.what {
+            addresses.insert(*member, address.clone());
+        }
+    }
+    let leaders = leaders(events, scenario.is_of_houses());
     let roles = roles(scenario);
     let node = |id: NodeId| {
         let role = match (id.0 as usize).checked_sub(1).and_then(|place| roles.get(place)) {
@@ -161,7 +179,7 @@ fn topology(scenario: &Scenario, directory: &Path, events: &[Event]) -> anyhow::
             name: places::name(id),
             role: role.to_owned(),
             address: addresses.get(&id).cloned().filter(|_| id != DIRECTORY),
-            leads: leader == Some(id),
+            leads: leaders.contains(&id),
         }
     };
     let peers = &overlay::first_peers(scenario) | &overlay::joiners(scenario);
@@ -170,4 +188,31 @@ fn topology(scenario: &Scenario, directory: &Path, events: &[Event]) -> anyhow::
         None => Overlay::mesh(&peers).context("cannot draw the topology")?,
     };
     Ok(Topology { overlay, nodes: [DIRECTORY].into_iter().chain(peers).map(node).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use machine::Epoch;
+    use view::{Cause, Fault, What};
+
+    use super::*;
+
+    #[test]
+    fn who_leads_in_the_end_is_not_who_was_elected_among_those_that_ended() {
+        let event = |node, what| Event { time_ns: 0, node: NodeId(node), clock: None, what };
+        let elected = |node| {
+            let epoch = Epoch { counter: 1, node: NodeId(node) };
+            event(node, What::Elected { epoch, cause: Cause::Start, took_ns: 0 })
+        };
+        let events = [
+            elected(3),
+            elected(2),
+            event(0, What::Fault { fault: Fault::Kill, target: NodeId(3) }),
+            elected(1),
+            event(0, What::Ending),
+            elected(4),
+        ];
+        assert_eq!(leaders(&events, false), BTreeSet::from([NodeId(1)]));
+        assert_eq!(leaders(&events, true), BTreeSet::from([NodeId(1), NodeId(2)]));
+    }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use machine::NodeId;
 use market::Outcome;
-use view::{Event, Summary, Verdict, What};
+use view::{Event, Summary, Verdict, What, until_the_end};
 
 use crate::html::Page;
 use crate::plot::{Axis, Chart, Picture, Point, Series, Style};
@@ -39,8 +39,8 @@ impl RunReport<'_> {
     pub fn page(&self) -> String {
         let Summary { preset, seed, seconds, .. } = self.summary;
         let mut page = Page::new(&format!("bazaar run: {preset}, seed {seed}"));
-        let time = number(*seconds);
-        page.element("p", "soft", &format!("{time} s, {} events.", self.events.len()));
+        let [time, events] = [*seconds, self.events.len() as f64].map(number);
+        page.element("p", "soft", &format!("{time} s, {events} events."));
         self.verdict(&mut page);
         self.figures(&mut page);
         page.section("topology", "Who talks to whom");
@@ -120,11 +120,12 @@ impl RunReport<'_> {
     }
 
     fn sales(&self) -> Chart {
-        let end_ns = self.events.last().map_or(1, |event| event.time_ns.max(1));
+        let events = until_the_end(self.events);
+        let end_ns = events.last().map_or(1, |event| event.time_ns.max(1));
         let part_ns = (end_ns / PARTS as u64).max(1);
         let (mut sold, mut refused) = (vec![0_u64; PARTS + 1], vec![0_u64; PARTS + 1]);
         let (mut traders, mut faults) = (Vec::new(), Vec::new());
-        for event in self.events {
+        for event in events {
             let part = ((event.time_ns / part_ns) as usize).min(PARTS);
             let seconds = event.time_ns as f64 / 1e9;
             match &event.what {
@@ -220,16 +221,17 @@ impl RunReport<'_> {
             })
             .collect();
         page.table("", &head, &rows, &[0, 3, 4]);
-        let nodes: BTreeSet<NodeId> = self.events.iter().map(|event| event.node).collect();
+        let events = until_the_end(self.events);
+        let nodes: BTreeSet<NodeId> = events.iter().map(|event| event.node).collect();
         let peers: Vec<NodeId> = nodes.into_iter().filter(|node| node.0 != 0).collect();
         page.figure(
-            "Whom each peer followed: a colour a term, a gap where it followed nobody",
-            &timeline::svg(self.events, &peers),
+            "Whom each peer followed last: a colour a term, a gap where it followed nobody",
+            &timeline::svg(events, &peers),
         );
-        let windows = around::windows(self.events);
+        let windows = around::windows(events);
         let drawn = windows.iter().take(DRAWN_MAX);
         for window in drawn {
-            let diagram = around::diagram(self.events, window, &peers);
+            let diagram = around::diagram(events, window, &peers);
             page.figure(&window.title(), &diagram.svg());
         }
         if !windows.is_empty() {
@@ -258,4 +260,36 @@ fn inline(svg: &str) -> String {
         "<svg class=\"topology\"",
         1,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use machine::Epoch;
+    use view::{Cause, Facts};
+
+    use super::*;
+
+    #[test]
+    fn elections_among_those_that_end_are_not_told() {
+        let event = |time_ns, node, what| Event { time_ns, node: NodeId(node), clock: None, what };
+        let elected = |time_ns, counter, node| {
+            let epoch = Epoch { counter, node: NodeId(node) };
+            event(time_ns, node, What::Elected { epoch, cause: Cause::Start, took_ns: 5 })
+        };
+        let events = [elected(10, 1, 3), event(900, 0, What::Ending), elected(901, 2, 2)];
+        let facts = Facts {
+            preset: "market".to_owned(),
+            seed: 1,
+            seconds: 1.0,
+            totals: None,
+            oversold: 0,
+            undersold: 0,
+            verdict: Verdict::Pass,
+            violations: Vec::new(),
+        };
+        let summary = Summary::tally(&events, facts);
+        let page = RunReport { summary: &summary, events: &events, topology_svg: "<svg/>" }.page();
+        assert!(page.contains("The election of peer 3, term 1"), "{page}");
+        assert!(!page.contains("The election of peer 2, term 2"), "{page}");
+    }
 }

@@ -107,8 +107,7 @@ pub(super) fn svg(events: &[Event], peers: &[NodeId]) -> String {
             );
         }
     }
-    for step in 0..=6 {
-        let at = end / 6 * step;
+    for at in ticks(end) {
         let _ = writeln!(
             svg,
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{} s</text>",
@@ -119,4 +118,26 @@ pub(super) fn svg(events: &[Event], peers: &[NodeId]) -> String {
     }
     svg.push_str("</svg>");
     svg
+}
+
+/// Round times from 0 to the end: at most ten steps of 1, 2 or 5 times a power of ten nanoseconds.
+fn ticks(end: u64) -> impl Iterator<Item = u64> {
+    let decades = std::iter::successors(Some(1_u64), |decade| decade.checked_mul(10));
+    let mut steps = decades.flat_map(|decade| [1, 2, 5].map(|times| decade.saturating_mul(times)));
+    let step = steps.find(|step| end / step <= 10).unwrap_or(u64::MAX);
+    (0..=end / step).map(move |count| count * step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_few() {
+        let of = |end| ticks(end).collect::<Vec<_>>();
+        assert_eq!(of(3_050_000_000)[..3], [0, 500_000_000, 1_000_000_000]);
+        assert_eq!(of(3_050_000_000).len(), 7);
+        assert_eq!(of(1), [0, 1]);
+        assert!(of(u64::MAX).len() <= 11);
+    }
 }
