@@ -30,14 +30,14 @@ pub fn picture(table: &Table<'_>, plot: &Plot) -> Option<Picture> {
 /// Whether a document's figures are drawn beside ours. They are means, so ours must be: the median of
 /// waits of which some are near and some are far away may be either.
 fn is_beside(table: &Table<'_>, plot: &Plot) -> bool {
+    let is_of_figures = matches!(plot.form, Form::Lines | Form::Bars);
     let mut rows = table.fitting(&plot.only, &plot.y);
-    rows.any(|(row, _)| table.experiment.reference(&row.case, &plot.y).is_some())
+    is_of_figures && rows.any(|(row, _)| table.experiment.reference(&row.case, &plot.y).is_some())
 }
 
 fn is_of_means(table: &Table<'_>, plot: &Plot) -> bool {
-    let is_of_figures = matches!(plot.form, Form::Lines | Form::Bars);
     let mut rows = table.fitting(&plot.only, &plot.y);
-    is_of_figures && is_beside(table, plot) && rows.all(|(_, figure)| figure.means.is_some())
+    is_beside(table, plot) && rows.all(|(_, figure)| figure.means.is_some())
 }
 
 fn point(x: f64, figure: &Figure, is_of_means: bool) -> Point {
