@@ -50,7 +50,7 @@ pub(super) fn measure(shape: Shape, seconds: u8, folder: &Path) -> anyhow::Resul
     houses.end(&names, lasts)?;
     let told = names.iter().map(|name| houses.told::<CustomersTold>(name));
     let told: Vec<CustomersTold> = told.collect::<anyhow::Result<_>>()?;
-    let received = houses.close()?;
+    let messages = houses.close()?;
     let bought: u64 = told.iter().map(|told| told.bought).sum();
     compare(&told, bought, &folder.join(WAREHOUSE.to_string()))?;
     let worst = |pick: fn(&CustomersTold) -> f64| told.iter().map(pick).fold(0.0, f64::max);
@@ -60,7 +60,7 @@ pub(super) fn measure(shape: Shape, seconds: u8, folder: &Path) -> anyhow::Resul
         goods_per_second: told.iter().map(|told| told.goods as f64 / told.seconds).sum(),
         p50_us: super::median(told.iter().map(|told| told.p50_us).collect()),
         p99_us: worst(|told| told.p99_us),
-        messages_per_good: received as f64 / bought as f64,
+        messages_per_good: messages as f64 / bought as f64,
         verified: bought,
     })
 }
@@ -99,7 +99,7 @@ impl<'a> Houses<'a> {
         self.cluster
     }
 
-    /// Has the traders retire and ends all; how many messages the warehouse received.
+    /// Has the traders retire and ends all; how many messages the warehouse received and sent.
     pub(super) fn close(&mut self) -> anyhow::Result<u64> {
         let names: Vec<String> =
             (0..self.shape.traders).map(|number| trader(number).to_string()).collect();
@@ -110,8 +110,8 @@ impl<'a> Houses<'a> {
         let warehouse = WAREHOUSE.to_string();
         self.children.send_line(&warehouse, "stop")?;
         self.end(std::slice::from_ref(&warehouse), PATIENCE)?;
-        let NodeTold { received } = self.told(&warehouse)?;
-        Ok(received)
+        let NodeTold { received, sent } = self.told(&warehouse)?;
+        Ok(received + sent)
     }
 
     /// Starts a process and reads its first line: where it listens.

@@ -116,7 +116,7 @@ struct Measured {
     goods_per_second: f64,
     p50_us: f64,
     p99_us: f64,
-    /// Messages that the warehouse received, for each unit that it shipped.
+    /// Messages that the warehouse received and sent, for each unit that it shipped.
     messages_per_good: f64,
     /// All units that the customers have receipts for, each in the warehouse's books.
     verified: u64,

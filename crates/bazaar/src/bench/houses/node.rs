@@ -51,6 +51,8 @@ pub(super) struct NodeTask {
 pub(super) struct NodeTold {
     /// Messages received.
     pub received: u64,
+    /// Messages sent, one a destination.
+    pub sent: u64,
 }
 
 /// `bazaar bench house`.
@@ -78,7 +80,10 @@ pub(in crate::bench) fn run(task: &str) -> anyhow::Result<()> {
     io::stdout().flush()?;
     let mut house = House { late: Some(late(&task)), is_ready: false, is_retiring: false };
     let counts = node.run(machine(&task)?, &mut house)?;
-    println!("{}", serde_json::to_string(&NodeTold { received: counts.received })?);
+    println!(
+        "{}",
+        serde_json::to_string(&NodeTold { received: counts.received, sent: counts.sent })?
+    );
     Ok(())
 }
 
