@@ -4,12 +4,13 @@
 //!
 //! ```text
 //!   announced ── connected to the customers, or long enough ──▶ Trade ──▶ a term from the warehouse
-//!   Drain from the warehouse, or Retire ──▶ the term's end ──▶ holds nothing for others ──▶ Left
+//!   Drain from the warehouse, or Retire ──▶ the term's end ──▶ Goes: may it? ── MayGo ──▶ Left
 //! ```
 //!
 //! **Promise.** It leaves when nobody counts on it: its term is over, so all of its sales are in the
-//! warehouse's books and what it did not sell is back; no other trader's sale is known to it alone;
-//! and it has passed on every answer that it asked the warehouse for.
+//! warehouse's books and what it did not sell is back; no other trader's sale is known to it alone,
+//! and the books name it as nobody's buddy, so that nobody will ask it; and it has passed on every
+//! answer that it asked the warehouse for.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -95,8 +96,7 @@ impl Hired {
 
     /// Goes, if nobody counts on it any more.
     fn consider_leaving(&mut self, cx: &mut Cx<'_>) {
-        let is_done = self.is_trading && self.trader.is_idle() && !self.trader.has_forwarded();
-        if is_done && !self.has_left {
+        if self.is_trading && self.trader.may_go() && !self.has_left {
             self.has_left = true;
             self.member_input(Input::Command(membership::Command::Leave), cx);
             self.tell(What::Left, cx);

@@ -10,5 +10,7 @@ machine::marks! {
     BUDDY_LOST = "a trader lost the buddy that held its sales";
     WRITTEN_OFF = "a term was written off, for nobody knew more of it";
     TERM_OVER = "a trader reported on a term that was over";
+    ASKED_ON_ITS_WAY_OUT = "a hired trader that was to go was asked by a customer";
+    HANDS_OVER = "a hired trader that was to go held deeds for another, which looks for another buddy";
     CAME_BACK = "a trader came back while the term of its earlier life was open";
 }

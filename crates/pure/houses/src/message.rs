@@ -179,6 +179,16 @@ pub enum House {
         /// In which term.
         term: TermId,
     },
+    /// A hired trader that is out of office, to the warehouse: may it go?
+    Goes {
+        /// In which life it is.
+        incarnation: Incarnation,
+    },
+    /// It may: no term is its own, or counts on it.
+    MayGo {
+        /// Who was in this life.
+        incarnation: Incarnation,
+    },
     /// A trader asks what there is.
     Look,
     /// What there is.
@@ -240,7 +250,8 @@ pub enum Buddy {
         /// The number.
         below: u64,
     },
-    /// The buddy holds none of this term any more, or never did.
+    /// The buddy holds none of this term any more, or never did. It says so, or the warehouse does of
+    /// one that would go.
     Declined {
         /// Which.
         term: TermId,

@@ -158,6 +158,10 @@ pub enum Planted {
     UnshutRetry,
     /// A trader says yes before anybody else holds its deed.
     EarlyYes,
+    /// A hired trader goes when its term is over, whatever it holds for others.
+    HastyLeave,
+    /// The warehouse wants as many traders as the load of the moment asks for.
+    NoCalm,
 }
 
 impl Settings {

@@ -13,6 +13,14 @@
 //!     └───── Holds ──▶ warehouse: Free, once all that this buddy confirmed is in the books
 //! ```
 //!
+//! One that was hired goes when the warehouse's books do not name it any more:
+//!
+//! ```text
+//!   hired ── Goes ──▶ warehouse ── names it: Declined ──▶ trader, in the buddy's name
+//!     ▲                  │
+//!     └───── MayGo ──────┘ no term names it
+//! ```
+//!
 //! A buddy that began a new life has forgotten, and says so: then nobody but the trader knows.
 
 use std::collections::BTreeMap;
@@ -22,7 +30,7 @@ use market::{Deed, TermId};
 
 use super::{Cx, Trader};
 use crate::marks;
-use crate::message::{Buddy, DEEDS_MAX, Message};
+use crate::message::{Buddy, DEEDS_MAX, House, Message};
 
 /// What is held of one term.
 #[derive(Debug, Clone, Default)]
@@ -171,8 +179,11 @@ impl Trader {
             Buddy::Kept { term, pairing, below } => self.kept((term, pairing), below, cx),
             Buddy::Declined { term, pairing } => {
                 let open = self.open.as_ref();
-                if open.is_some_and(|open| (open.term, open.pairing) == (term, pairing)) {
-                    self.unpair_from(from, cx);
+                let open = open.filter(|open| (open.term, open.pairing) == (term, pairing));
+                // The warehouse speaks for one that cannot know whom an earlier life held for.
+                let buddy = open.and_then(|open| open.buddy.filter(|_| is_warehouse));
+                if open.is_some() {
+                    self.unpair_from(buddy.unwrap_or(from), cx);
                 }
             }
             _ => {}
@@ -181,6 +192,12 @@ impl Trader {
 
     /// Has others look for another buddy, as it is out of office.
     pub(super) fn release(&mut self, cx: &mut Cx<'_>) {
+        if self.is_going() && !self.held.is_empty() {
+            cx.mark(marks::HANDS_OVER);
+        }
+        if self.is_going() && !self.is_enlisting && self.logged.is_none() {
+            self.house(House::Goes { incarnation: self.incarnation }, cx);
+        }
         for (term, pairing, by) in self.held.pairings() {
             if let Some(trader) = crate::node_of(term.trader) {
                 cx.send(trader, Message::Buddy(Buddy::Declined { term, pairing }));

@@ -78,6 +78,8 @@ pub struct Trader {
     answers: u64,
     /// It has asked for a term and does not know of it yet.
     is_enlisting: bool,
+    /// The warehouse says that nobody counts on it, since it is out of office.
+    may_go: bool,
     /// How often it would have sent something again, since it is out of office.
     idle_resends: u32,
     /// Who asked for what was passed on.
@@ -111,6 +113,7 @@ impl Trader {
             is_retiring: false,
             answers: 0,
             is_enlisting: false,
+            may_go: false,
             idle_resends: 0,
             forwarded: BTreeMap::new(),
             fates: BTreeMap::new(),
@@ -139,6 +142,11 @@ impl Trader {
     /// Its term, if it has one.
     pub fn term(&self) -> Option<TermId> {
         self.open.as_ref().map(|open| open.term)
+    }
+
+    /// Whether it wants no other term than the one that it has, if it has one.
+    pub fn is_retiring(&self) -> bool {
+        self.is_retiring
     }
 
     /// Who may be the only one beside this trader to know of sales that were confirmed in its term.
@@ -263,6 +271,9 @@ impl Trader {
                 self.over(term, cx);
             }
             House::Drain { term } if is_mine(term) => self.retire(cx),
+            House::MayGo { incarnation } if incarnation == self.incarnation => {
+                self.may_go = self.is_going();
+            }
             House::Counts { version, counts } => {
                 self.counts.learn(version, counts, cx.now);
                 self.ledger.prune(self.counts.version(), &self.roster);
@@ -271,14 +282,24 @@ impl Trader {
         }
     }
 
+    /// Whether it was hired, and is to go.
+    fn is_going(&self) -> bool {
+        self.is_retiring && self.settings.hired.contains(&self.settings.me)
+    }
+
     /// Whether nobody counts on it: it is out of office, and holds nothing for others.
     pub(crate) fn is_idle(&self) -> bool {
         self.is_retiring && self.open.is_none() && self.logged.is_none() && self.held.is_empty()
     }
 
-    /// Whether it passed on what was not decided yet.
-    pub(crate) fn has_forwarded(&self) -> bool {
-        !self.forwarded.is_empty()
+    /// Whether it may go, where it was hired: the warehouse says so as well, and it has passed on each
+    /// answer that it asked for.
+    pub(crate) fn may_go(&self) -> bool {
+        #[cfg(feature = "planted")]
+        if self.settings.has_planted(crate::Planted::HastyLeave) {
+            return self.is_retiring && self.open.is_none();
+        }
+        self.is_idle() && self.may_go && self.forwarded.is_empty()
     }
 
     fn retire(&mut self, cx: &mut Cx<'_>) {

@@ -6,6 +6,7 @@ use market::{Command, Deed, Outcome, Request, RequestId, TermId, Tried};
 use super::counts::Fate;
 use super::deeds::Waiting;
 use super::{Cx, FORWARDED_MAX, Trader};
+use crate::marks;
 use crate::message::{House, Message};
 use crate::settings::Durability;
 use crate::trader::ledger::Seen;
@@ -23,6 +24,9 @@ impl Trader {
     pub(super) fn asked(&mut self, customer: NodeId, asked: Asked, cx: &mut Cx<'_>) {
         let Asked { request, home, is_retried, seen } = asked;
         let term = self.term();
+        if self.is_going() {
+            cx.mark(marks::ASKED_ON_ITS_WAY_OUT);
+        }
         if let Command::Buy(order) = &request.command {
             if self.denies() {
                 // Who has seen what is not here is answered by the warehouse.

@@ -4,7 +4,7 @@
 //! that where it alone confirms; where a buddy may confirm, when the buddy has refused to and handed
 //! over what it had; where the trader's own log confirms, when that trader has said all (SAFETY S12).
 
-use machine::NodeId;
+use machine::{Incarnation, NodeId};
 use market::{Deed, TermAct, TermId, TermOutcome};
 use peer::party;
 
@@ -85,10 +85,8 @@ impl Warehouse {
         }
         let Some(open) = self.kernel.term(term).filter(|open| !open.is_fenced()) else { return };
         if let Some(buddy) = open.buddy().and_then(crate::node_of) {
-            if let Some(trader) = crate::node_of(term.trader) {
-                let pairing = open.pairings();
-                cx.send(trader, Message::Buddy(Buddy::Paired { term, pairing, buddy }));
-            }
+            let pairing = open.pairings();
+            self.tell_trader(term, Buddy::Paired { term, pairing, buddy }, cx);
             return;
         }
         // The next one in a ring, so that each has one to hold for.
@@ -135,6 +133,38 @@ impl Warehouse {
         });
         if !is_needed {
             cx.send(from, Message::Buddy(Buddy::Free { term, pairing, by }));
+        }
+    }
+
+    /// A hired trader that is out of office would go. It may, unless it has a term, which it does not
+    /// know of or wants no more, or the books name it as somebody's buddy: an earlier life of it may
+    /// have been asked, so that it does not know. It is there until then, to say that it has nothing.
+    pub(super) fn goes(&mut self, from: NodeId, incarnation: Incarnation, cx: &mut Cx<'_>) {
+        let trader = party(from);
+        let (mut own, mut others) = (Vec::new(), Vec::new());
+        for (id, term) in self.kernel.terms() {
+            match term.buddy() == Some(trader) {
+                _ if id.trader == trader => own.push(id),
+                true => others.push((id, term.pairings())),
+                false => {}
+            }
+        }
+        let is_late = |id: &TermId| self.lives.get(id).is_some_and(|life| *life > incarnation);
+        if own.iter().any(is_late) {
+            return;
+        }
+        if own.is_empty() && others.is_empty() {
+            cx.send(from, Message::House(House::MayGo { incarnation }));
+        }
+        for (term, pairing) in others {
+            self.tell_trader(term, Buddy::Declined { term, pairing }, cx);
+        }
+        own.into_iter().for_each(|term| self.fence(term, cx));
+    }
+
+    fn tell_trader(&self, term: TermId, body: Buddy, cx: &mut Cx<'_>) {
+        if let Some(trader) = crate::node_of(term.trader) {
+            cx.send(trader, Message::Buddy(body));
         }
     }
 

@@ -231,6 +231,7 @@ impl Warehouse {
             House::Report { term, received, from: first, deeds, is_last } if is_its(term) => {
                 self.reported(term, received, first, deeds, is_last, cx);
             }
+            House::Goes { incarnation } => self.goes(from, incarnation, cx),
             House::Look => cx.send(from, self.counts(cx)),
             _ => {}
         }

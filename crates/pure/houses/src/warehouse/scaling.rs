@@ -172,6 +172,10 @@ impl Warehouse {
             self.trading().count(),
             loads.values().fold(0, |sum: u64, load| sum.saturating_add(*load)),
         );
+        #[cfg(feature = "planted")]
+        if self.settings.has_planted(crate::Planted::NoCalm) {
+            self.wanted.wishes.clear();
+        }
         if let Some(wanted) = self.wanted.look(cx.now, traders, load) {
             let (traders, wanted) = (traders as u64, wanted as u64);
             self.tell(What::TradersWanted { traders, wanted, answers_per_second: load }, cx);
