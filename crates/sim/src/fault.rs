@@ -86,9 +86,11 @@ pub enum Fault {
     Join(NodeId),
     /// The nodes are asked to leave in good order, and come back after.
     Leave(Who),
-    /// Whoever leads the next change of views is not heard any more while it goes on.
+    /// Whoever leads the next change of views is not heard any more while it goes on; in trading houses
+    /// the next hired trader that is about to begin, or to go.
     CutInChange,
-    /// Whoever leads the next change of views ends without warning while it goes on.
+    /// Whoever leads the next change of views ends without warning while it goes on; in trading houses
+    /// the next hired trader that is about to begin or to go, or the warehouse while it does.
     CrashInChange,
 }
 

@@ -75,10 +75,7 @@ impl Kind {
         match self {
             Self::Market(options) => run::swarm_of(seed, options).peers,
             Self::Group(options) => group::swarm_of(seed, options).nodes,
-            Self::Houses(options) => {
-                let swarm = houses::swarm_of(seed, options);
-                1 + swarm.traders + swarm.customers
-            }
+            Self::Houses(options) => houses::swarm_of(seed, options).nodes(),
         }
     }
 
@@ -108,7 +105,7 @@ impl Kind {
         match self {
             Self::Market(_) => !is_of_changes,
             Self::Group(_) => !is_of_markets && *fault != Fault::SlowDisk,
-            Self::Houses(_) => !is_of_markets && !is_of_changes,
+            Self::Houses(_) => !is_of_markets,
         }
     }
 
@@ -146,7 +143,9 @@ impl Kind {
             Self::Group(_) => {
                 [&[engine::KILLED_WHILE_PAUSED], groupcast::group::marks::ALL].concat()
             }
-            Self::Houses(_) => [&houses, &carts[..], ::houses::marks::ALL].concat(),
+            Self::Houses(_) => {
+                [&houses, &carts[..], ::houses::marks::ALL, houses::marks::ALL].concat()
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use sim::coverage::Coverage;
 use sim::houses::{FAULTS_MIN, Options, Totals, run, run_seeds};
 use sim::{Kind, engine};
 
-/// Seeds whose worlds showed a bug that was then mended, and which.
+/// Seeds whose worlds without hired traders showed a bug that was then mended, and which.
 const ONCE_BROKEN: &[(u64, &str)] = &[
     (12, "a trader cut off from the warehouse never heard that its term was over"),
     (19, "a term that its trader had never heard of was waited for in vain"),
@@ -23,6 +23,12 @@ const ONCE_BROKEN: &[(u64, &str)] = &[
     (2550, "an answer that nothing was known was followed by a sale"),
     (3079, "one copy of a request was denied by a trader's counts, and another was sold to"),
     (7771, "a trader retired while the term that it had asked for began"),
+];
+
+/// The same of worlds with hired traders, whose sales buddies hold.
+const ONCE_BROKEN_HIRING: &[(u64, &str)] = &[
+    (380, "a hired trader left that the books named as a buddy since an earlier life of it"),
+    (2348, "a hired trader left before it was heard that it had begun a new life"),
 ];
 
 /// What these worlds never do: they strike no node twice at once, and take no two that know of a
@@ -50,8 +56,14 @@ fn hold(seeds: Range<u64>, options: &Options) -> Totals {
 
 #[test]
 fn worlds_that_once_broke_hold_now() {
+    let options = Options { hires: Some(false), ..Options::default() };
     for (seed, bug) in ONCE_BROKEN {
-        assert_eq!(run(*seed, &Options::default()).violation, None, "seed {seed}: {bug}");
+        assert_eq!(run(*seed, &options).violation, None, "seed {seed}: {bug}");
+    }
+    let (cache, durability) = (Some(Cache::Lease), Some(Durability::Buddy));
+    let options = Options { hires: Some(true), cache, durability, ..Options::default() };
+    for (seed, bug) in ONCE_BROKEN_HIRING {
+        assert_eq!(run(*seed, &options).violation, None, "seed {seed}: {bug}");
     }
 }
 
@@ -69,9 +81,12 @@ fn no_world_of_a_fixed_set_breaks_whatever_traders_know_and_a_sale_outlives() {
     ];
     let mut coverage = Coverage::default();
     for (cache, durability) in kinds {
-        let options =
-            Options { cache: Some(cache), durability: Some(durability), ..Options::default() };
-        let totals = hold(0..40, &options);
+        let (cache_set, durability) = (Some(cache), Some(durability));
+        let of_kind = Options { cache: cache_set, durability, ..Options::default() };
+        let totals = hold(0..40, &Options { hires: Some(true), ..of_kind.clone() });
+        assert!(totals.contents.rises > 100 && totals.contents.falls > 100, "{totals:?}");
+        coverage.join(&totals.coverage);
+        let totals = hold(0..40, &Options { hires: Some(false), ..of_kind });
         let contents = &totals.contents;
         assert!(totals.faults_min.unwrap() + 3 >= FAULTS_MIN, "{totals:?}");
         assert!(totals.virtual_time_min.unwrap() >= Duration::from_secs(60), "{totals:?}");

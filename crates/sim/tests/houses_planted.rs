@@ -40,6 +40,20 @@ fn a_retry_that_was_decided_without_its_home_is_found() {
 }
 
 #[test]
+fn a_hired_trader_that_goes_with_what_it_holds_for_others_is_found() {
+    let invariants =
+        ["nobody counts on who has left", TOLD, "every term ends", "a request has one effect"];
+    let found = found(Planted::HastyLeave, Durability::Buddy);
+    assert!(invariants.contains(&found.as_str()), "{found}");
+}
+
+#[test]
+fn traders_that_are_sent_home_at_each_dip_of_the_load_are_found() {
+    let found = found(Planted::NoCalm, Durability::Warehouse);
+    assert_eq!(found, "the number of traders wanted does not flap");
+}
+
+#[test]
 fn a_yes_that_nobody_else_knew_of_is_found() {
     let invariants = [TOLD, "a request has one effect", "a buyer is told what was sold"];
     for durability in [Durability::Warehouse, Durability::Buddy] {

@@ -37,6 +37,7 @@ fn describe(totals: &Totals, seconds: f64, threads: usize) -> String {
     let lines = [
         (totals.virtual_time.as_secs(), format!("virtual seconds (at least {least} a world)")),
         (totals.leases, "worlds whose traders sell from loans".into()),
+        (totals.hiring, "worlds in which traders are hired".into()),
         (
             contents.buys(),
             format!("buys answered (at least {} a world)", totals.buys_min.unwrap_or(0)),
@@ -51,6 +52,8 @@ fn describe(totals: &Totals, seconds: f64, threads: usize) -> String {
         (contents.deposits, "deposits".into()),
         (contents.terms, "terms".into()),
         (contents.loans, "loans".into()),
+        (contents.rises, "times more traders were wanted".into()),
+        (contents.falls, "times fewer were wanted".into()),
         (totals.messages[0], "messages delivered".into()),
         (totals.messages[1], "messages lost".into()),
         (totals.messages[2], "messages doubled".into()),

@@ -11,11 +11,21 @@ use crate::fault::{self, Fault, Who};
 impl HousesWorld {
     pub(super) fn begin(&mut self, index: usize) {
         let fault = self.swarm.faults[index].fault.clone();
-        let Some(fault) = self.inflict(&fault) else { return };
-        *self.faults.entry(fault.kind()).or_default() += 1;
+        if matches!(fault, Fault::CutInChange | Fault::CrashInChange) {
+            self.armed.push(index);
+        } else {
+            self.comes(index, &fault);
+        }
+    }
+
+    /// A fault comes, for as long as it was to last; false if there is nobody to do it to.
+    pub(super) fn comes(&mut self, index: usize, fault: &Fault) -> bool {
+        let Some(fault) = self.inflict(fault) else { return false };
+        *self.faults.entry(self.swarm.faults[index].fault.kind()).or_default() += 1;
         self.active.insert(index, fault);
         let end = self.world.now() + self.swarm.faults[index].lasts;
         self.plan(end, index, false);
+        true
     }
 
     /// Begins a fault; what it was done to, or none if there is nobody to do it to.
@@ -51,11 +61,14 @@ impl HousesWorld {
     fn strike(&mut self, node: NodeId, fault: &Fault) -> bool {
         match fault {
             Fault::Crash(_) if self.is_awake(node) && self.survives(node) => {
+                if let Some(mark) = self.mark_of_kill(node) {
+                    self.world.marks.hit(mark);
+                }
                 self.watch.crashed(node);
                 self.world.crash(node);
             }
             Fault::Pause(_) if self.is_awake(node) => self.world.pause(node),
-            Fault::Leave(_) if (1..=self.swarm.traders).contains(&node.0) => {
+            Fault::Leave(_) if self.trader(node).is_some() => {
                 self.world.command(node, Command::Trader(trader::Command::Retire));
             }
             Fault::Flap(_) => {
@@ -73,9 +86,12 @@ impl HousesWorld {
         let all: Vec<NodeId> = self.nodes().collect();
         fault::end(&mut self.world, &all, &fault, self.swarm.links.loss);
         for node in fault.named() {
+            let is_hired = self.hired().any(|hired| hired == node);
             match fault {
-                Fault::Crash(_) => self.start(node),
                 Fault::Pause(_) => self.world.resume(node),
+                // The provider starts these, if they are wanted.
+                Fault::Crash(_) | Fault::Leave(_) if is_hired => {}
+                Fault::Crash(_) => self.start(node),
                 Fault::Leave(_) => self.come_back(node),
                 _ => {}
             }
@@ -132,6 +148,8 @@ impl HousesWorld {
     /// Ends all faults; nothing is lost or doubled from now on.
     pub(super) fn heal(&mut self) {
         self.agenda.clear();
+        self.armed.clear();
+        self.calm_down();
         let active: Vec<usize> = self.active.keys().copied().collect();
         active.into_iter().for_each(|index| self.end(index));
         self.world.network.links.loss = 0.0;

@@ -6,6 +6,9 @@
 //! then all faults end, every request must be answered, all terms end, and the books are compared
 //! with what customers were told.
 //!
+//! In some worlds the load rises and falls, and traders are hired for it and sent home ([`Hiring`]),
+//! by a provider that may be late, and may fail.
+//!
 //! Where buddies hold traders' sales, no fault takes the last two that know of one: the loss of one
 //! trader is what that promises to outlive.
 //!
@@ -15,8 +18,13 @@
 //! assert!(outcome.contents.buys() >= 500);
 //! ```
 
+mod decisions;
 mod faults;
+mod hired;
+mod hiring;
+pub mod marks;
 mod measure;
+mod provider;
 mod swarm;
 mod watch;
 mod world;
@@ -32,6 +40,7 @@ use crate::coverage::Coverage;
 use crate::fault::Plan;
 use crate::invariants::Violation;
 use crate::sweep::{Tally, least, tally};
+pub use hiring::Hiring;
 pub use measure::{Figures, Shape, measure};
 pub(crate) use swarm::NODES_MAX;
 pub use swarm::{FAULTS_MIN, Swarm};
@@ -45,6 +54,8 @@ pub struct Options {
     pub cache: Option<Cache>,
     /// What all worlds' sales outlive, instead of each seed's own.
     pub durability: Option<Durability>,
+    /// Whether traders are hired in all worlds, or in none, instead of where a seed draws it.
+    pub hires: Option<bool>,
     /// Whether a line an event is written down.
     pub trace: bool,
     /// What goes wrong in all worlds, instead of what each seed draws.
@@ -63,6 +74,8 @@ pub struct Outcome {
     pub contents: Contents,
     /// Whether traders sold from loans.
     pub is_lease: bool,
+    /// Whether traders could be hired.
+    pub hires: bool,
     /// Virtual time from beginning to end.
     pub virtual_time: Duration,
     /// Faults that came, by kind.
@@ -84,7 +97,7 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
 
 /// What `seed` stands for, as far as the options leave it.
 pub(crate) fn swarm_of(seed: u64, options: &Options) -> Swarm {
-    let mut swarm = Swarm::from_seed(seed);
+    let mut swarm = Swarm::from_seed(seed, options.hires);
     swarm.cache = options.cache.unwrap_or(swarm.cache);
     swarm.durability = options.durability.unwrap_or(swarm.durability);
     if let Some(plan) = &options.plan {
@@ -98,6 +111,7 @@ pub fn run_swarm(swarm: Swarm, options: &Options) -> Outcome {
     let mut houses = HousesWorld::new(swarm, options);
     houses.safety_phase();
     houses.heal();
+    houses.as_many_as_wanted();
     houses.liveness_phase();
     let HousesWorld { world, watch, swarm, faults, .. } = houses;
     let mut marks = watch.rare.marks;
@@ -107,6 +121,7 @@ pub fn run_swarm(swarm: Swarm, options: &Options) -> Outcome {
         marks,
         contents: watch.contents,
         is_lease: swarm.cache == Cache::Lease,
+        hires: swarm.hiring.is_some(),
         virtual_time: world.now().since(Instant::ZERO),
         faults,
         messages: [world.delivered, world.network.lost, world.network.duplicated],
@@ -122,6 +137,8 @@ pub struct Totals {
     pub worlds: u64,
     /// Those whose traders sold from loans.
     pub leases: u64,
+    /// Those in which traders could be hired.
+    pub hiring: u64,
     /// Virtual time.
     pub virtual_time: Duration,
     /// What happened in all of them.
@@ -151,6 +168,7 @@ impl Tally for Totals {
         self.worlds += 1;
         self.coverage.add(&outcome.marks);
         self.leases += u64::from(outcome.is_lease);
+        self.hiring += u64::from(outcome.hires);
         self.virtual_time += outcome.virtual_time;
         self.contents.add(&outcome.contents);
         for (total, count) in self.messages.iter_mut().zip(outcome.messages) {

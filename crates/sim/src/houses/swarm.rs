@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use houses::{Cache, Durability, Refuse, Times, TraderChoice};
+use houses::{Cache, Durability, Refuse, Scaling, Times, TraderChoice};
 use machine::{Instant, NodeId, Random};
 use peer::Carts;
 
+use super::hiring::{self, HIRED_MAX, Hiring};
 use crate::engine::Links;
 use crate::fault::{Fault, Plan, Planned, Who};
 
@@ -18,8 +19,10 @@ const DRAWS: u64 = 11;
 pub struct Swarm {
     /// The seed.
     pub seed: u64,
-    /// How many traders there are, numbered from 1; node 0 is the warehouse.
+    /// How many traders there are in any case, numbered from 1; node 0 is the warehouse.
     pub traders: u32,
+    /// How others are hired beside them, if any are; their numbers follow.
+    pub hiring: Option<Hiring>,
     /// How many customers there are; their numbers follow.
     pub customers: u32,
     /// How links behave when no fault changes them.
@@ -51,7 +54,7 @@ pub struct Swarm {
 }
 
 /// The most nodes of a world: the warehouse, the traders and the customers.
-pub(crate) const NODES_MAX: u32 = 1 + TRADERS_MAX + CUSTOMERS_MAX;
+pub(crate) const NODES_MAX: u32 = 1 + TRADERS_MAX + HIRED_MAX + CUSTOMERS_MAX;
 const TRADERS_MAX: u32 = 4;
 const CUSTOMERS_MAX: u32 = 8;
 /// The fewest faults of a world; some of them find nobody to come to.
@@ -60,13 +63,15 @@ pub const FAULTS_MIN: u64 = 6;
 const FAULTS_MAX: u64 = 16;
 
 impl Swarm {
-    /// What `seed` stands for.
-    pub fn from_seed(seed: u64) -> Self {
+    /// What `seed` stands for; with hired traders, without, or as the seed draws it.
+    pub fn from_seed(seed: u64, hires: Option<bool>) -> Self {
         let mut random = Random::fork(seed, 0);
         let random = &mut random;
         let millis = Duration::from_millis;
         let safety_phase = Duration::from_secs(60);
         let traders = random.between(1, TRADERS_MAX.into()) as u32;
+        let hiring = Hiring::from_seed(seed, hires);
+        let hired = hiring.as_ref().map_or(0, |hiring| hiring.most);
         let customers = random.between(3, CUSTOMERS_MAX.into()) as u32;
         let links = Links {
             delay_min: Duration::from_micros(random.between(20, 500)),
@@ -93,14 +98,15 @@ impl Swarm {
         let durability =
             [Durability::Warehouse, Durability::Buddy, Durability::Buddy, Durability::TraderLog];
         let durability = *random.pick(&durability).unwrap_or(&Durability::Buddy);
-        Self {
+        let mut swarm = Self {
             seed,
             traders,
+            hiring,
             customers,
             links,
             disk_max: Duration::from_micros(random.between(50, 20_000)),
             safety_phase,
-            faults: faults(traders, customers, safety_phase, random),
+            faults: faults(traders + hired, customers, safety_phase, random),
             cache,
             durability,
             choice: match random.pick(&[TraderChoice::Random, TraderChoice::Sticky]) {
@@ -120,6 +126,30 @@ impl Swarm {
             carts: crate::swarm::carts(seed),
             codec: random.chance(0.2),
             ends_early: false,
+        };
+        if swarm.hiring.is_some() {
+            swarm.faults.extend(hiring::faults(seed, safety_phase));
+            swarm.faults.sort_by_key(|planned| planned.at);
+        }
+        swarm
+    }
+
+    /// How many traders may be hired.
+    pub fn hired(&self) -> u32 {
+        self.hiring.as_ref().map_or(0, |hiring| hiring.most)
+    }
+
+    /// How many nodes may be there: the warehouse, all traders, and the customers.
+    pub fn nodes(&self) -> u32 {
+        1 + self.traders + self.hired() + self.customers
+    }
+
+    /// How many traders there are to be.
+    pub fn scaling(&self) -> Scaling {
+        let tells_loads = self.choice == TraderChoice::LeastLoaded;
+        match &self.hiring {
+            Some(hiring) => hiring.scaling(self.traders, tells_loads),
+            None => Scaling { tells_loads, ..Scaling::fixed(self.traders as usize) },
         }
     }
 
@@ -128,7 +158,8 @@ impl Swarm {
         self.faults.clone_from(&plan.faults);
         self.safety_phase = plan.faults_end.unwrap_or(self.safety_phase);
         self.links = plan.links(self.links);
-        let customers = plan.nodes.map(|nodes| nodes.saturating_sub(1 + self.traders).max(1));
+        let customers =
+            plan.nodes.map(|nodes| nodes.saturating_sub(self.nodes() - self.customers).max(1));
         self.customers = customers.map_or(self.customers, |left| left.min(self.customers));
         self.ends_early = plan.faults_end.is_some();
     }

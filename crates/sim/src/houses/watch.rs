@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use houses::{Cache, Node};
+use houses::{Cache, Node, Scaling};
 use machine::{Instant, NodeId};
 use market::{HoldId, Kernel, Money, Outcome, Party, Receipt, Refusal, RequestId};
 use peer::event::Operation;
 use peer::{Report, What};
 
+use super::decisions::Decisions;
+use super::world::WAREHOUSE;
 use crate::coverage::Rare;
 use crate::engine::Observer;
 use crate::invariants::Violation;
@@ -38,6 +40,10 @@ pub struct Contents {
     pub loans: u64,
     /// Carts that were filled.
     pub held: u64,
+    /// How often the warehouse wanted more traders than before.
+    pub rises: u64,
+    /// How often it wanted fewer.
+    pub falls: u64,
 }
 
 impl Contents {
@@ -58,6 +64,8 @@ impl Contents {
         self.terms += other.terms;
         self.loans += other.loans;
         self.held += other.held;
+        self.rises += other.rises;
+        self.falls += other.falls;
     }
 }
 
@@ -85,6 +93,8 @@ pub struct Watch {
     /// Sales that the warehouse told of.
     sold: BTreeMap<RequestId, Receipt>,
     answered: BTreeSet<RequestId>,
+    /// How many traders the warehouse wanted.
+    pub(super) decisions: Decisions,
     /// What was told of rare paths.
     pub(crate) rare: Rare,
     carts: Carts,
@@ -93,8 +103,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches a world whose traders use what they know like this.
-    pub fn new(cache: Cache) -> Self {
+    /// Watches a world whose traders use what they know like this, and are hired by this if they are.
+    pub fn new(cache: Cache, scaling: Option<Scaling>) -> Self {
         Self {
             violation: None,
             contents: Contents::default(),
@@ -103,6 +113,7 @@ impl Watch {
             told: BTreeMap::new(),
             sold: BTreeMap::new(),
             answered: BTreeSet::new(),
+            decisions: Decisions::new(scaling),
             rare: Rare::default(),
             carts: Carts::default(),
             in_carts: BTreeMap::new(),
@@ -120,6 +131,9 @@ impl Watch {
 
     /// A node ended without warning: what it asked for is in doubt.
     pub fn crashed(&mut self, node: NodeId) {
+        if node == WAREHOUSE {
+            self.decisions.begin();
+        }
         let party = peer::party(node);
         let lost: Vec<RequestId> =
             self.under_way.keys().filter(|id| id.client.party == party).copied().collect();
@@ -263,6 +277,15 @@ impl Observer<Node> for Watch {
                 let held =
                     if may { Ok(()) } else { Err(format!("{node} denied {request} by itself")) };
                 self.hold("only the warehouse says no", now, held);
+            }
+            What::TradersWanted { wanted, .. } => {
+                let held = self.decisions.decided(report.at, *wanted);
+                (self.contents.rises, self.contents.falls) =
+                    (self.decisions.rises, self.decisions.falls);
+                self.hold("the number of traders wanted does not flap", now, held);
+            }
+            What::Left => {
+                self.decisions.left.insert(node);
             }
             What::TermBegan { .. } => self.contents.terms += 1,
             What::Lent { .. } => self.contents.loans += 1,

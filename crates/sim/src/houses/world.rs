@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use groupcast::membership;
 use houses::{
-    Cache, Command, Customer, CustomerSettings, Node, Scaling, Settings, Trader, TraderChoice,
-    Warehouse, WarehouseSettings, customer, trader, warehouse,
+    Cache, Command, Customer, CustomerSettings, Hired, Node, Settings, Trader, Warehouse,
+    WarehouseSettings, customer, trader, warehouse,
 };
 use machine::{Instant, Machine, NodeId, Random};
-use market::{Good, Kernel, Rules, SellerChoice};
+use market::{Good, Kernel, Rules, SellerChoice, TermId};
 use peer::{BuyerSettings, Range, Role, SellerSettings};
 
 use super::Options;
+use super::provider::Provider;
 use super::swarm::Swarm;
 use super::watch::Watch;
 use crate::engine::{Network, World};
@@ -38,6 +40,11 @@ pub(super) struct HousesWorld {
     pub active: BTreeMap<usize, Fault>,
     /// Traders that were to end in good order, and are to begin anew when they have.
     pub retired: BTreeSet<NodeId>,
+    /// Faults that wait for a hired trader that begins or goes.
+    pub armed: Vec<usize>,
+    /// The last term that each hired trader had in this life.
+    pub had_term: BTreeMap<NodeId, TermId>,
+    pub provider: Provider,
     pub faults: BTreeMap<&'static str, u64>,
     #[cfg(feature = "planted")]
     planted: Option<houses::Planted>,
@@ -47,8 +54,7 @@ impl HousesWorld {
     pub fn new(swarm: Swarm, options: &Options) -> Self {
         let seed = swarm.seed;
         let network = Network::new(swarm.links, Random::fork(seed, 2));
-        let nodes = (1 + swarm.traders + swarm.customers) as usize;
-        let mut world = World::new(seed, nodes, network, swarm.disk_max);
+        let mut world = World::new(seed, swarm.nodes() as usize, network, swarm.disk_max);
         if options.trace {
             world.start_trace();
         }
@@ -60,11 +66,14 @@ impl HousesWorld {
         }
         let mut houses = Self {
             world,
-            watch: Watch::new(swarm.cache),
+            watch: Watch::new(swarm.cache, swarm.hiring.as_ref().map(|_| swarm.scaling())),
             random: Random::fork(seed, 3),
             agenda: BTreeMap::new(),
             active: BTreeMap::new(),
             retired: BTreeSet::new(),
+            armed: Vec::new(),
+            had_term: BTreeMap::new(),
+            provider: Provider::new(seed),
             faults: BTreeMap::new(),
             #[cfg(feature = "planted")]
             planted: options.planted,
@@ -73,14 +82,20 @@ impl HousesWorld {
         for index in 0..houses.swarm.faults.len() {
             houses.plan(houses.swarm.faults[index].at, index, true);
         }
-        for node in houses.nodes() {
+        let mut begin: BTreeSet<NodeId> = houses.nodes().collect();
+        houses.hired().for_each(|node| _ = begin.remove(&node));
+        for node in begin {
             houses.start(node);
         }
         houses
     }
 
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
-        (0..1 + self.swarm.traders + self.swarm.customers).map(NodeId)
+        (0..self.swarm.nodes()).map(NodeId)
+    }
+
+    pub fn customers(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (self.swarm.nodes() - self.swarm.customers..self.swarm.nodes()).map(NodeId)
     }
 
     pub fn plan(&mut self, at: Instant, index: usize, begins: bool) {
@@ -97,9 +112,9 @@ impl HousesWorld {
         let settings = Settings {
             me,
             warehouse: WAREHOUSE,
-            traders: (1..=traders).map(NodeId).collect(),
-            hired: [].into(),
-            customers: (traders + 1..=traders + self.swarm.customers).map(NodeId).collect(),
+            traders: (1..=traders).map(NodeId).chain(self.hired()).collect(),
+            hired: self.hired().collect(),
+            customers: self.customers().collect(),
             cache: self.swarm.cache,
             durability: self.swarm.durability,
             times: self.swarm.times,
@@ -109,15 +124,17 @@ impl HousesWorld {
         };
         if me == WAREHOUSE {
             let founding = Kernel::new(RULES).expect("the commission is below the whole price");
-            let scaling = Scaling {
-                tells_loads: self.swarm.choice == TraderChoice::LeastLoaded,
-                ..Scaling::fixed(self.swarm.traders as usize)
-            };
-            let snapshot_every = self.swarm.snapshot_every;
+            let (scaling, snapshot_every) = (self.swarm.scaling(), self.swarm.snapshot_every);
             let own = WarehouseSettings { founding, snapshot_every, scaling };
             Node::Warehouse(Box::new(Warehouse::new(settings, own)))
         } else if me.0 <= traders {
             Node::Trader(Box::new(Trader::new(settings, RULES)))
+        } else if let (Some(hiring), true) =
+            (&self.swarm.hiring, me.0 <= traders + self.swarm.hired())
+        {
+            let (address, period) = (String::new(), settings.times.beat_period);
+            let member = membership::Settings { me, directory: WAREHOUSE, address, period };
+            Node::Hired(Box::new(Hired::new(settings, RULES, member, hiring.gather_limit)))
         } else {
             Node::Customer(Box::new(Customer::new(settings, self.customer(me))))
         }
@@ -126,7 +143,7 @@ impl HousesWorld {
     /// Of three customers one sells, one buys, and one does both.
     fn customer(&self, me: NodeId) -> CustomerSettings {
         let millis = Duration::from_millis;
-        let place = (me.0 - self.swarm.traders) % 3;
+        let place = (me.0 - self.swarm.traders - self.swarm.hired()) % 3;
         CustomerSettings {
             role: Role { buys: place != 1, sells: place != 0 },
             buyer: BuyerSettings {
@@ -172,7 +189,7 @@ impl HousesWorld {
     }
 
     /// Lets things happen until the end, a violation, or what is waited for.
-    fn run_until(&mut self, end: Instant, is_done: impl Fn(&Self) -> bool) -> bool {
+    pub(super) fn run_until(&mut self, end: Instant, is_done: impl Fn(&Self) -> bool) -> bool {
         while self.watch.violation.is_none() {
             let next = self.world.next_at().unwrap_or(end).min(end);
             match self.agenda.first_key_value() {
@@ -192,6 +209,8 @@ impl HousesWorld {
                         let held = self.world.machine(node).map_or(Ok(()), Machine::check);
                         self.watch.hold("each machine's own", now, held);
                         self.begin_anew(node);
+                        self.look_at_hired(node);
+                        self.provide();
                         if is_done(self) {
                             return true;
                         }
@@ -211,7 +230,7 @@ impl HousesWorld {
         }
     }
 
-    fn warehouse(&self) -> Option<&Warehouse> {
+    pub(super) fn warehouse(&self) -> Option<&Warehouse> {
         self.world.machine(WAREHOUSE)?.warehouse()
     }
 
@@ -219,10 +238,8 @@ impl HousesWorld {
     pub fn liveness_phase(&mut self) {
         let now = self.world.now();
         self.write_off();
-        for node in self.nodes() {
-            if self.swarm.traders < node.0 {
-                self.world.command(node, Command::Customer(customer::Command::WindDown));
-            }
+        for node in self.customers() {
+            self.world.command(node, Command::Customer(customer::Command::WindDown));
         }
         // What was about to be asked for when they heard is asked for now.
         self.run_until(now + Duration::from_secs(1), |_| false);
@@ -237,8 +254,10 @@ impl HousesWorld {
         );
         let held = if served { Ok(()) } else { Err(unserved) };
         self.watch.hold("every request is answered in the end", self.world.now(), held);
+        self.all_go();
         // Now for good.
         self.retired.clear();
+        self.provider.is_closed = true;
         for node in (1..=self.swarm.traders).map(NodeId) {
             self.world.command(node, Command::Trader(trader::Command::Retire));
         }
@@ -263,7 +282,7 @@ impl HousesWorld {
 
     /// As an operator would who has seen that nobody knows more of these terms; nothing was
     /// confirmed in them that the warehouse does not know, or the faults would not have come.
-    fn write_off(&mut self) {
+    pub(super) fn write_off(&mut self) {
         // What is asked for now is told of now.
         let now = self.world.now();
         if self.swarm.cache != Cache::Lease {
