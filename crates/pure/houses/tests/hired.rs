@@ -1,74 +1,16 @@
 //! A hired trader goes when nobody counts on it, step by step.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod steps;
+
 use std::time::Duration;
 
 use groupcast::membership;
-use houses::{
-    Alarm, Buddy, Cache, Durability, Hired, House, Message, Scaling, Settings, Times, Warehouse,
-    WarehouseSettings, trader,
-};
-use machine::{Context, Effect, Incarnation, Input, Instant, Machine, NodeId, Random};
-use market::{Deed, Kernel, Rules, SellerChoice, TermId};
-use peer::{Report, What};
-
-const WAREHOUSE: NodeId = NodeId(0);
-const ELECTED: NodeId = NodeId(1);
-const HIRED: NodeId = NodeId(2);
-const CUSTOMER: NodeId = NodeId(3);
-const RULES: Rules = Rules { commission_basis_points: 1_000, choice: SellerChoice::Oldest };
-
-fn settings(me: NodeId) -> Settings {
-    let second = Duration::from_secs(1);
-    Settings {
-        me,
-        warehouse: WAREHOUSE,
-        traders: vec![ELECTED, HIRED],
-        hired: [HIRED].into(),
-        customers: [CUSTOMER].into(),
-        cache: Cache::Lease,
-        durability: Durability::Buddy,
-        times: Times {
-            beat_period: second,
-            beat_limit: second * 9,
-            resend: second,
-            report_every: second,
-            recall_limit: second,
-            horizon: second,
-        },
-        tells_answers: false,
-        #[cfg(feature = "planted")]
-        planted: None,
-    }
-}
-
-/// What a machine sends and tells when this happens to it.
-fn happens<M: Machine<Message = Message, Report = Report>>(
-    machine: &mut M,
-    input: Input<M>,
-) -> (Vec<(NodeId, Message)>, Vec<What>) {
-    let (mut random, mut effects) = (Random::from_seed(1), Vec::new());
-    machine.handle(input, &mut Context::new(Instant::ZERO, &mut random, &mut effects));
-    let (mut sent, mut told) = (Vec::new(), Vec::new());
-    for effect in effects {
-        match effect {
-            Effect::Send { to, body, .. } => {
-                sent.extend(to.nodes().iter().map(|to| (*to, body.clone())));
-            }
-            Effect::Report { report, .. } => told.push(report.what),
-            _ => {}
-        }
-    }
-    (sent, told)
-}
-
-fn from<M: Machine<Message = Message>>(from: NodeId, body: Message) -> Input<M> {
-    Input::Message { from, body }
-}
-
-const fn term(trader: NodeId, number: u64) -> TermId {
-    TermId { trader: market::Party(trader.0 as u64), number }
-}
+use houses::{Alarm, Buddy, Hired, House, Message, Scaling, Warehouse, WarehouseSettings, trader};
+use machine::{Incarnation, Input, NodeId};
+use market::{Deed, Kernel, TermId};
+use peer::What;
+use steps::{CUSTOMER, ELECTED, HIRED, RULES, WAREHOUSE, from, happens, settings, term};
 
 #[test]
 fn it_goes_when_the_warehouse_says_so_and_not_when_its_term_is_over() {

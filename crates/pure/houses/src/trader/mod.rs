@@ -34,7 +34,7 @@ use crate::settings::{Cache, Settings};
 use buddy::Held;
 use counts::{Counts, Fates};
 use ledger::Ledger;
-use selling::Asked;
+use selling::{Asked, Forwarded};
 use terms::Open;
 
 /// Most requests passed on that a trader remembers the customers of; beyond it they are left to be
@@ -82,8 +82,8 @@ pub struct Trader {
     may_go: bool,
     /// How often it would have sent something again, since it is out of office.
     idle_resends: u32,
-    /// Who asked for what was passed on.
-    forwarded: BTreeMap<RequestId, (NodeId, Option<Good>)>,
+    /// What was passed on.
+    forwarded: BTreeMap<RequestId, Forwarded>,
     /// What became of requests that may come again, where it denies some by itself.
     fates: BTreeMap<ClientId, Fates>,
     /// What it holds for others.
@@ -256,7 +256,7 @@ impl Trader {
             }
             House::Decided { id, outcome, version } => {
                 self.decided(id, version, cx);
-                if let Some((customer, good)) = self.forwarded.remove(&id) {
+                if let Some(Forwarded { customer, good, .. }) = self.forwarded.remove(&id) {
                     self.answer(customer, id, good, outcome, cx);
                 }
             }

@@ -1,7 +1,7 @@
 //! What a trader does with what customers ask for.
 
 use machine::{After, Destination, NodeId};
-use market::{Command, Deed, Outcome, Request, RequestId, TermId, Tried};
+use market::{Command, Deed, Good, Outcome, Request, RequestId, TermId, Tried};
 
 use super::counts::Fate;
 use super::deeds::Waiting;
@@ -18,6 +18,18 @@ pub(super) struct Asked {
     pub home: Option<TermId>,
     pub is_retried: bool,
     pub seen: Option<Seen>,
+}
+
+/// What the warehouse was asked to decide.
+#[derive(Debug, Clone)]
+pub(super) struct Forwarded {
+    pub customer: NodeId,
+    /// What it is about, where that is told.
+    pub good: Option<Good>,
+    /// The request and its home, where it may have been promised.
+    again: Option<(Request, Option<TermId>)>,
+    /// Whether it was not decided when last was looked.
+    is_overdue: bool,
 }
 
 impl Trader {
@@ -78,8 +90,27 @@ impl Trader {
         }
         let good = request.command.order().filter(|_| self.settings.tells_answers);
         let good = good.map(|order| order.good.clone());
-        self.forwarded.insert(request.id, (customer, good));
+        let again = self.keeps_ledger().then(|| (request.clone(), home));
+        let forwarded = Forwarded { customer, good, again, is_overdue: false };
+        self.forwarded.insert(request.id, forwarded);
         self.house(House::Forward { request, home, by }, cx);
+    }
+
+    /// Passes on again what was promised and is not decided since the last time: its customer may
+    /// have asked another trader meanwhile, and would not ask here again, and the promise would stand
+    /// for as long as the term.
+    pub(super) fn forward_again(&mut self, cx: &mut Cx<'_>) {
+        let by = self.term();
+        for (id, forwarded) in &mut self.forwarded {
+            let was_overdue = std::mem::replace(&mut forwarded.is_overdue, true);
+            if let (true, Some((request, home))) = (was_overdue, &forwarded.again)
+                && self.ledger.has_promised(*id)
+            {
+                let (request, home) = (request.clone(), *home);
+                let body = House::Forward { request, home, by };
+                cx.send(self.settings.warehouse, Message::House(body));
+            }
+        }
     }
 
     /// Sells from what is on loan; false if the warehouse is to be asked.

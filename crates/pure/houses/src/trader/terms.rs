@@ -320,6 +320,7 @@ impl Trader {
         self.enlist(cx);
         if self.keeps_ledger() {
             self.tell_others(true, cx);
+            self.forward_again(cx);
         }
         if self.is_retiring && self.open.is_none() {
             self.release(cx);
