@@ -61,7 +61,7 @@ fn a_command_is_a_cell_whose_json_gives_the_figures() {
     let out = folder.path().join("out");
     json(&lab(&["run", "market-delay", "--quick", "--quiet", "--json", "--out"], &[&out]));
     let csv = fs::read_to_string(out.join("market-delay.csv")).unwrap();
-    for column in ["0,goods_per_second", "50,p99_ms", "20,election_ms,ms,3"] {
+    for column in ["0,goods_per_second", "100,p99_ms", "40,election_ms,ms,3"] {
         assert!(csv.lines().any(|line| line.starts_with(column)), "{column}: {csv}");
     }
 }
