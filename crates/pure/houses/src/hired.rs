@@ -12,11 +12,13 @@
 //! and the books name it as nobody's buddy, so that nobody will ask it; and it has passed on every
 //! answer that it asked the warehouse for.
 
+use std::convert::identity;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use groupcast::membership::{self, Member};
-use machine::{Context, Holds, Input, Machine, Never, NodeId};
+use machine::{Context, Input, Machine, Never, NodeId, holds};
 use market::Rules;
 use peer::{Report, What};
 
@@ -157,32 +159,17 @@ impl Machine for Hired {
     }
 }
 
-impl Holds<Trader> for Hired {
-    fn message(inner: Message) -> Message {
-        inner
+holds! {
+    Hired: Trader {
+        message: identity,
+        record: identity,
+        snapshot: identity,
+        alarm: Alarm::Trader,
     }
-    fn record(inner: Record) -> Record {
-        inner
-    }
-    fn snapshot(inner: Snapshot) -> Snapshot {
-        inner
-    }
-    fn alarm(inner: trader::Alarm) -> Alarm {
-        Alarm::Trader(inner)
-    }
-}
-
-impl Holds<Member> for Hired {
-    fn message(inner: membership::Message) -> Message {
-        Message::Membership(inner)
-    }
-    fn record(inner: Never) -> Record {
-        match inner {}
-    }
-    fn snapshot(inner: Never) -> Snapshot {
-        match inner {}
-    }
-    fn alarm(inner: membership::Announce) -> Alarm {
-        Alarm::Member(inner)
+    Hired: Member {
+        message: Message::Membership,
+        record: Never::into_any,
+        snapshot: Never::into_any,
+        alarm: Alarm::Member,
     }
 }

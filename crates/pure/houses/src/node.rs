@@ -1,8 +1,10 @@
 //! Any process of the trading houses.
 
+use std::convert::identity;
+
 use groupcast::election::bully;
 use groupcast::membership;
-use machine::{Context, Holds, Input, Machine};
+use machine::{Context, Input, Machine, holds};
 use peer::Report;
 
 use crate::customer::{self, Customer};
@@ -125,9 +127,9 @@ impl Machine for Node {
             Self::Warehouse(warehouse) => relay!(warehouse, Warehouse, input, cx),
             Self::Trader(trader) => relay!(trader, Trader, input, cx),
             Self::Customer(customer) => relay!(customer, Customer, input, cx),
-            Self::Premises(premises) => cx.relay(&mut **premises, same_input(input)),
-            Self::Resident(resident) => cx.relay(&mut **resident, same_input(input)),
-            Self::Hired(hired) => cx.relay(&mut **hired, same_input(input)),
+            Self::Premises(premises) => cx.relay(&mut **premises, input.same()),
+            Self::Resident(resident) => cx.relay(&mut **resident, input.same()),
+            Self::Hired(hired) => cx.relay(&mut **hired, input.same()),
         }
     }
 
@@ -143,53 +145,42 @@ impl Machine for Node {
     }
 }
 
-/// The same input for a machine whose types are the process's own.
-fn same_input<M>(input: Input<Node>) -> Input<M>
-where
-    M: Machine<
-            Message = Message,
-            Command = Command,
-            Record = Record,
-            Snapshot = Snapshot,
-            Alarm = Alarm,
-        >,
-{
-    match input {
-        Input::Restore { journal, snapshot } => Input::Restore { journal, snapshot },
-        Input::Replay { journal, record } => Input::Replay { journal, record },
-        Input::Start => Input::Start,
-        Input::Claimed(epoch) => Input::Claimed(epoch),
-        Input::Refused(epoch) => Input::Refused(epoch),
-        Input::Command(command) => Input::Command(command),
-        Input::Message { from, body } => Input::Message { from, body },
-        Input::Opened(node) => Input::Opened(node),
-        Input::Closed(node) => Input::Closed(node),
-        Input::Alarm(alarm) => Input::Alarm(alarm),
+// The types of all are the process's own, but for alarms of some.
+holds! {
+    Node: Warehouse {
+        message: identity,
+        record: identity,
+        snapshot: identity,
+        alarm: Alarm::Warehouse,
+    }
+    Node: Trader {
+        message: identity,
+        record: identity,
+        snapshot: identity,
+        alarm: Alarm::Trader,
+    }
+    Node: Customer {
+        message: identity,
+        record: identity,
+        snapshot: identity,
+        alarm: Alarm::Customer,
+    }
+    Node: Premises {
+        message: identity,
+        record: identity,
+        snapshot: identity,
+        alarm: identity,
+    }
+    Node: Resident {
+        message: identity,
+        record: identity,
+        snapshot: identity,
+        alarm: identity,
+    }
+    Node: Hired {
+        message: identity,
+        record: identity,
+        snapshot: identity,
+        alarm: identity,
     }
 }
-
-/// The types of all are the process's own, but for alarms of some.
-macro_rules! holds {
-    ($machine:ty, $alarm:expr) => {
-        impl Holds<$machine> for Node {
-            fn message(inner: Message) -> Message {
-                inner
-            }
-            fn record(inner: Record) -> Record {
-                inner
-            }
-            fn snapshot(inner: Snapshot) -> Snapshot {
-                inner
-            }
-            fn alarm(inner: <$machine as Machine>::Alarm) -> Alarm {
-                $alarm(inner)
-            }
-        }
-    };
-}
-holds!(Warehouse, Alarm::Warehouse);
-holds!(Trader, Alarm::Trader);
-holds!(Customer, Alarm::Customer);
-holds!(Premises, std::convert::identity);
-holds!(Resident, std::convert::identity);
-holds!(Hired, std::convert::identity);

@@ -3,15 +3,17 @@
 //! It is the one process whose address everybody knows. Nothing but introductions depends on the
 //! directory, which is kept in memory: after a restart the next announcements fill it again.
 
+use std::convert::identity;
+
 use std::time::Duration;
 
-use groupcast::membership::{self, Directory};
-use machine::{Context, Holds, Incarnation, Input, Machine, Never};
+use groupcast::membership::Directory;
+use machine::{Context, Incarnation, Input, Machine, Never, holds};
 use peer::{Report, What};
 
 use crate::message::{Message, Record, Snapshot};
 use crate::node::{Alarm, Command};
-use crate::warehouse::{self, Warehouse};
+use crate::warehouse::Warehouse;
 
 /// A warehouse and a directory.
 #[derive(Debug, Clone)]
@@ -92,32 +94,17 @@ impl Machine for Premises {
     }
 }
 
-impl Holds<Warehouse> for Premises {
-    fn message(inner: Message) -> Message {
-        inner
+holds! {
+    Premises: Warehouse {
+        message: identity,
+        record: identity,
+        snapshot: identity,
+        alarm: Alarm::Warehouse,
     }
-    fn record(inner: Record) -> Record {
-        inner
-    }
-    fn snapshot(inner: Snapshot) -> Snapshot {
-        inner
-    }
-    fn alarm(inner: warehouse::Alarm) -> Alarm {
-        Alarm::Warehouse(inner)
-    }
-}
-
-impl Holds<Directory> for Premises {
-    fn message(inner: membership::Message) -> Message {
-        Message::Membership(inner)
-    }
-    fn record(inner: Never) -> Record {
-        match inner {}
-    }
-    fn snapshot(inner: Never) -> Snapshot {
-        match inner {}
-    }
-    fn alarm(inner: membership::Expire) -> Alarm {
-        Alarm::Directory(inner)
+    Premises: Directory {
+        message: Message::Membership,
+        record: Never::into_any,
+        snapshot: Never::into_any,
+        alarm: Alarm::Directory,
     }
 }

@@ -203,6 +203,83 @@ pub trait Holds<N: Machine>: Machine {
     fn alarm(inner: N::Alarm) -> Self::Alarm;
 }
 
+/// That one machine [`Holds`] others: of each, how its messages, records, snapshots and alarms are
+/// wrapped. [`identity`](std::convert::identity) leaves a value as it is, [`Never::into_any`] stands
+/// where there is none.
+///
+/// ```
+/// use machine::{Context, Input, Machine, Never, holds};
+///
+/// struct Clock;
+/// impl Machine for Clock {
+///     type Message = Never;
+///     type Command = ();
+///     type Report = ();
+///     type Record = Never;
+///     type Snapshot = Never;
+///     type Alarm = ();
+///     fn handle(&mut self, _: Input<Self>, _: &mut Context<'_, Self>) {}
+/// }
+/// struct Tower(Clock);
+/// #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// enum Bell {
+///     Rings,
+/// }
+/// impl Machine for Tower {
+///     type Message = String;
+///     type Command = ();
+///     type Report = ();
+///     type Record = Never;
+///     type Snapshot = Never;
+///     type Alarm = Bell;
+///     fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
+///         if let Input::Alarm(Bell::Rings) = input {
+///             cx.relay(&mut self.0, Input::Alarm(()));
+///         }
+///     }
+/// }
+/// holds! {
+///     Tower: Clock {
+///         message: Never::into_any,
+///         record: Never::into_any,
+///         snapshot: Never::into_any,
+///         alarm: |()| Bell::Rings,
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! holds {
+    ($($outer:ty: $inner:ty {
+        message: $message:expr,
+        record: $record:expr,
+        snapshot: $snapshot:expr,
+        alarm: $alarm:expr $(,)?
+    })*) => {
+        $(impl $crate::Holds<$inner> for $outer {
+            fn message(
+                inner: <$inner as $crate::Machine>::Message,
+            ) -> <$outer as $crate::Machine>::Message {
+                ($message)(inner)
+            }
+            fn record(
+                inner: <$inner as $crate::Machine>::Record,
+            ) -> <$outer as $crate::Machine>::Record {
+                ($record)(inner)
+            }
+            fn snapshot(
+                inner: <$inner as $crate::Machine>::Snapshot,
+            ) -> <$outer as $crate::Machine>::Snapshot {
+                ($snapshot)(inner)
+            }
+            fn alarm(
+                inner: <$inner as $crate::Machine>::Alarm,
+            ) -> <$outer as $crate::Machine>::Alarm {
+                ($alarm)(inner)
+            }
+        })*
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

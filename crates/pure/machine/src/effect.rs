@@ -57,6 +57,33 @@ pub enum Input<M: Machine> {
     Alarm(M::Alarm),
 }
 
+impl<M: Machine> Input<M> {
+    /// The same for a machine that has all types in common with this one.
+    pub fn same<N>(self) -> Input<N>
+    where
+        N: Machine<
+                Message = M::Message,
+                Command = M::Command,
+                Record = M::Record,
+                Snapshot = M::Snapshot,
+                Alarm = M::Alarm,
+            >,
+    {
+        match self {
+            Self::Restore { journal, snapshot } => Input::Restore { journal, snapshot },
+            Self::Replay { journal, record } => Input::Replay { journal, record },
+            Self::Start => Input::Start,
+            Self::Claimed(epoch) => Input::Claimed(epoch),
+            Self::Refused(epoch) => Input::Refused(epoch),
+            Self::Command(command) => Input::Command(command),
+            Self::Message { from, body } => Input::Message { from, body },
+            Self::Opened(node) => Input::Opened(node),
+            Self::Closed(node) => Input::Closed(node),
+            Self::Alarm(alarm) => Input::Alarm(alarm),
+        }
+    }
+}
+
 /// What a machine asks its host to do.
 pub enum Effect<M: Machine> {
     /// Append a record; later sends and reports wait until it is durable.

@@ -94,3 +94,10 @@ pub trait Machine: Sized {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
 )]
 pub enum Never {}
+
+impl Never {
+    /// Whatever is asked for, since this is never called.
+    pub fn into_any<T>(self) -> T {
+        match self {}
+    }
+}

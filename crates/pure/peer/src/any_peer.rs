@@ -20,16 +20,18 @@
 //! In a log, what leaves waits for all entries before it. In books it waits for its own entry only:
 //! each entry is held by others, and one of them that is gone would hold up all.
 
+use std::convert::identity;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use groupcast::log::Log;
-use machine::{After, Context, Destination, Effect, Holds, Input, Journal, Machine, NodeId};
+use machine::{After, Context, Destination, Effect, Input, Journal, Machine, NodeId, holds};
 
 use crate::admitting::Waiting;
 use crate::books::{Books, Ticket};
 use crate::message::{Body, Message, Record, Snapshot, Trade};
 use crate::peer::{Alarm, Command, Peer, Report};
-use crate::place::{Asked, Place, Told, same};
+use crate::place::{Asked, Place, Told};
 use crate::replica::{MessageLimits, Replica};
 use crate::settings::Settings;
 
@@ -276,7 +278,7 @@ impl Machine for AnyPeer {
 
     fn handle(&mut self, input: Input<Self>, cx: &mut Cx<'_>) {
         if let Place::Common = self.place {
-            return cx.relay(&mut self.peer, same(input));
+            return cx.relay(&mut self.peer, input.same());
         }
         let left = self.place.take(input, || self.peer.own(), &mut self.told, cx);
         match left {
@@ -297,17 +299,11 @@ impl Machine for AnyPeer {
     }
 }
 
-impl Holds<Peer> for AnyPeer {
-    fn message(inner: Message) -> Message {
-        inner
-    }
-    fn record(inner: Record) -> Record {
-        inner
-    }
-    fn snapshot(inner: Snapshot) -> Snapshot {
-        inner
-    }
-    fn alarm(inner: Alarm) -> Alarm {
-        inner
+holds! {
+    AnyPeer: Peer {
+        message: identity,
+        record: identity,
+        snapshot: identity,
+        alarm: identity,
     }
 }

@@ -5,15 +5,17 @@
 //! and so is the directory: it is no node of the overlay, all talk to it directly, and it hears
 //! nothing of routes.
 
+use std::convert::identity;
+
 use groupcast::log::Log;
 use groupcast::membership::{self, Directory};
 use groupcast::overlay::{self, Overlay, Routed};
-use machine::{Context, Holds, Incarnation, Input, Machine, Never};
+use machine::{Context, Incarnation, Input, Machine, Never, holds};
 
 use crate::any_peer::AnyPeer;
 use crate::books::Books;
 use crate::event::What;
-use crate::message::{Message, Packet, Record, Snapshot};
+use crate::message::{Packet, Record, Snapshot};
 use crate::peer::{Alarm as PeerAlarm, Command, Peer, Report};
 use crate::replica::Replica;
 
@@ -116,7 +118,7 @@ fn run_peer<M>(
     cx: &mut Context<'_, Node>,
 ) where
     M: Machine<Command = Command, Report = Report, Record = Record, Snapshot = Snapshot>,
-    Node: Holds<M>,
+    Node: machine::Holds<M>,
 {
     let input = match input {
         Input::Restore { journal, snapshot } => Input::Restore { journal, snapshot },
@@ -180,47 +182,23 @@ impl Machine for Node {
     }
 }
 
-impl Holds<AnyPeer> for Node {
-    fn message(inner: Message) -> Packet {
-        inner.into()
+holds! {
+    Node: AnyPeer {
+        message: Packet::from,
+        record: identity,
+        snapshot: identity,
+        alarm: Alarm::Peer,
     }
-    fn record(inner: Record) -> Record {
-        inner
+    Node: Routed<AnyPeer> {
+        message: Packet::from,
+        record: identity,
+        snapshot: identity,
+        alarm: Alarm::Routed,
     }
-    fn snapshot(inner: Snapshot) -> Snapshot {
-        inner
-    }
-    fn alarm(inner: PeerAlarm) -> Alarm {
-        Alarm::Peer(inner)
-    }
-}
-
-impl Holds<Routed<AnyPeer>> for Node {
-    fn message(inner: overlay::Message<Message>) -> Packet {
-        inner.into()
-    }
-    fn record(inner: Record) -> Record {
-        inner
-    }
-    fn snapshot(inner: Snapshot) -> Snapshot {
-        inner
-    }
-    fn alarm(inner: overlay::Alarm<PeerAlarm>) -> Alarm {
-        Alarm::Routed(inner)
-    }
-}
-
-impl Holds<Directory> for Node {
-    fn message(inner: membership::Message) -> Packet {
-        Packet::Membership(inner)
-    }
-    fn record(inner: Never) -> Record {
-        match inner {}
-    }
-    fn snapshot(inner: Never) -> Snapshot {
-        match inner {}
-    }
-    fn alarm(inner: membership::Expire) -> Alarm {
-        Alarm::Directory(inner)
+    Node: Directory {
+        message: Packet::Membership,
+        record: Never::into_any,
+        snapshot: Never::into_any,
+        alarm: Alarm::Directory,
     }
 }

@@ -3,10 +3,9 @@
 
 use clocks::{Stamp, VectorClock};
 use groupcast::election::bully;
-use groupcast::fence::majority::Promised;
 use groupcast::leadership::{self, Leadership};
 use groupcast::membership::{self, Member};
-use machine::{After, Context, Epoch, Holds, Incarnation, Input, Instant, Machine, Never, NodeId};
+use machine::{After, Context, Epoch, Incarnation, Input, Instant, Machine, Never, NodeId, holds};
 use market::RequestId;
 
 pub use crate::alarm::Alarm;
@@ -333,33 +332,18 @@ impl Machine for Peer {
     }
 }
 
-impl Holds<Member> for Peer {
-    fn message(inner: membership::Message) -> Message {
-        Message::Membership(inner)
+holds! {
+    Peer: Member {
+        message: Message::Membership,
+        record: Never::into_any,
+        snapshot: Never::into_any,
+        alarm: Alarm::Membership,
     }
-    fn record(inner: Never) -> Record {
-        match inner {}
-    }
-    fn snapshot(inner: Never) -> Snapshot {
-        match inner {}
-    }
-    fn alarm(inner: membership::Announce) -> Alarm {
-        Alarm::Membership(inner)
-    }
-}
-
-impl Holds<Leadership> for Peer {
-    fn message(inner: leadership::Message) -> Message {
-        Message::Leadership(inner)
-    }
-    fn record(inner: Promised) -> Record {
-        Record::Promised(inner)
-    }
-    /// Leadership writes no snapshots itself; a promise alone is a snapshot of a first life.
-    fn snapshot(inner: Promised) -> Snapshot {
-        Snapshot::Own(Own::first(inner))
-    }
-    fn alarm(inner: leadership::Alarm) -> Alarm {
-        Alarm::Leadership(inner)
+    Peer: Leadership {
+        message: Message::Leadership,
+        record: Record::Promised,
+        // Leadership writes no snapshots itself; a promise alone is a snapshot of a first life.
+        snapshot: |promised| Snapshot::Own(Own::first(promised)),
+        alarm: Alarm::Leadership,
     }
 }

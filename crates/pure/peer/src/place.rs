@@ -62,7 +62,7 @@ impl Place {
         cx: &mut Context<'_, AnyPeer>,
     ) -> Option<Input<Peer>> {
         match self {
-            Self::Common => Some(same(input)),
+            Self::Common => Some(input.same()),
             Self::Log(log) => log.take(input, own, told, cx),
             Self::Books(books) => books.take(input, own, told, cx),
         }
@@ -143,22 +143,6 @@ impl From<Asked> for books::Command {
             Asked::Claim(epoch) => Self::Claim(epoch),
             Asked::Append(entry) => Self::Append(entry),
         }
-    }
-}
-
-/// The same input for the peer inside: all types are in common.
-pub(crate) fn same(input: Input<AnyPeer>) -> Input<Peer> {
-    match input {
-        Input::Restore { journal, snapshot } => Input::Restore { journal, snapshot },
-        Input::Replay { journal, record } => Input::Replay { journal, record },
-        Input::Start => Input::Start,
-        Input::Command(command) => Input::Command(command),
-        Input::Message { from, body } => Input::Message { from, body },
-        Input::Opened(node) => Input::Opened(node),
-        Input::Closed(node) => Input::Closed(node),
-        Input::Alarm(alarm) => Input::Alarm(alarm),
-        Input::Claimed(epoch) => Input::Claimed(epoch),
-        Input::Refused(epoch) => Input::Refused(epoch),
     }
 }
 

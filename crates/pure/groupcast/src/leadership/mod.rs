@@ -38,10 +38,12 @@ mod seeking;
 #[cfg(test)]
 mod tests;
 
+use std::convert::identity;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use machine::{Context, Epoch, Holds, Instant, Never, NodeId};
+use machine::{Context, Epoch, Instant, Never, NodeId, holds};
 use serde::{Deserialize, Serialize};
 
 pub use barring::Bar;
@@ -355,33 +357,18 @@ impl Leadership {
     }
 }
 
-impl Holds<Bully> for Leadership {
-    fn message(inner: bully::Message) -> Message {
-        Message::Bully(inner)
+holds! {
+    Leadership: Bully {
+        message: Message::Bully,
+        record: Never::into_any,
+        snapshot: Never::into_any,
+        alarm: Alarm::Bully,
     }
-    fn record(inner: Never) -> Promised {
-        match inner {}
-    }
-    fn snapshot(inner: Never) -> Promised {
-        match inner {}
-    }
-    fn alarm(inner: bully::Alarm) -> Alarm {
-        Alarm::Bully(inner)
-    }
-}
-
-impl Holds<Majority> for Leadership {
-    fn message(inner: majority::Message) -> Message {
-        Message::Fence(inner)
-    }
-    fn record(inner: Promised) -> Promised {
-        inner
-    }
-    fn snapshot(inner: Promised) -> Promised {
-        inner
-    }
-    fn alarm(inner: majority::Alarm) -> Alarm {
-        Alarm::Fence(inner)
+    Leadership: Majority {
+        message: Message::Fence,
+        record: identity,
+        snapshot: identity,
+        alarm: Alarm::Fence,
     }
 }
 
