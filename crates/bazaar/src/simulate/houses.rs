@@ -40,7 +40,10 @@ fn describe(totals: &Totals, seconds: f64, threads: usize) -> String {
         (totals.hiring, "worlds in which traders are hired".into()),
         (
             contents.buys(),
-            format!("buys answered (at least {} a world)", totals.buys_min.unwrap_or(0)),
+            format!(
+                "buys answered, and carts filled (at least {} a world)",
+                totals.buys_min.unwrap_or(0)
+            ),
         ),
         (contents.sold, "sales".into()),
         (contents.refused, "refusals".into()),

@@ -47,9 +47,9 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// Buys that were answered, however.
+    /// Buys that were answered, however, and carts that were filled.
     pub fn buys(&self) -> u64 {
-        self.sold + self.refused + self.not_known
+        self.sold + self.refused + self.not_known + self.held
     }
 
     pub(super) fn add(&mut self, other: &Self) {
