@@ -28,6 +28,7 @@ const ONCE_BROKEN: &[(u64, &str)] = &[
 /// The same of worlds with hired traders, whose sales buddies hold.
 const ONCE_BROKEN_HIRING: &[(u64, &str)] = &[
     (380, "a hired trader left that the books named as a buddy since an earlier life of it"),
+    (602_487, "a term waited for a hired buddy that had died and was not wanted any more"),
     (2348, "a hired trader left before it was heard that it had begun a new life"),
 ];
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use houses::Node;
 use machine::{Mark, NodeId};
+use market::TermId;
 
 use super::marks;
 use super::world::{HousesWorld, WAREHOUSE};
@@ -129,6 +130,23 @@ impl HousesWorld {
             };
             self.wait("who was hired goes when there is nothing to do", is_right);
         }
+    }
+
+    /// Fenced terms whose trader has forgotten them, and whose buddy was hired, has died, and is not
+    /// wanted any more: nobody is there to say that it has forgotten, too.
+    pub(super) fn unasked(&self) -> impl Iterator<Item = TermId> {
+        let terms = self.warehouse().map(|warehouse| warehouse.market().terms());
+        let is_gone =
+            |buddy| self.hired().any(|node| peer::party(node) == buddy && !self.world.is_up(node));
+        let fenced = terms
+            .into_iter()
+            .flatten()
+            .filter(move |(_, term)| term.is_fenced() && term.buddy().is_some_and(is_gone));
+        let knows = |id: &TermId| {
+            self.nodes()
+                .any(|node| self.trader(node).is_some_and(|trader| trader.term() == Some(*id)))
+        };
+        fenced.map(|(id, _)| id).filter(move |id| !knows(id))
     }
 
     /// How many terms customers may ask, while the warehouse is up.

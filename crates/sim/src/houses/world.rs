@@ -289,8 +289,8 @@ impl HousesWorld {
             return;
         }
         self.run_until(now + Duration::from_secs(5), |_| false);
-        let forgotten: Vec<_> =
-            self.warehouse().map(|warehouse| warehouse.forgotten().collect()).unwrap_or_default();
+        let Some(warehouse) = self.warehouse() else { return };
+        let forgotten: BTreeSet<TermId> = warehouse.forgotten().chain(self.unasked()).collect();
         for term in forgotten {
             let write_off = Command::Warehouse(warehouse::Command::WriteOff(term));
             self.world.command(WAREHOUSE, write_off);
