@@ -166,7 +166,7 @@ fn handover(seed: u64) -> Handover {
 }
 
 /// The stream of chance from which is drawn whether buyers use carts.
-const CARTS: u64 = 25;
+const CARTS: u64 = 26;
 
 /// In three worlds of ten buyers use carts, in some of them with time-outs that are often missed.
 pub(crate) fn carts(seed: u64) -> Option<Carts> {

@@ -61,6 +61,8 @@ impl Progress {
                     self.trader = self.terms.last().map(|term| term.node);
                 }
             }
+            // The warehouse may have ended its term and died before it told.
+            What::Left => self.terms.retain(|term| term.node != event.node),
             What::SteppedDown { epoch, .. } if self.epoch == Some(*epoch) => self.trader = None,
             What::Fault { fault: Fault::Kill | Fault::Restart, target }
                 if self.trader == Some(*target) =>

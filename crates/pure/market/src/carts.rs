@@ -246,6 +246,11 @@ impl Kernel {
         self.carts.held(good)
     }
 
+    /// Whether any cart has units of a party's lots. Looks at every cart.
+    pub fn is_in_carts(&self, seller: Party) -> bool {
+        self.carts.lots().any(|(_, lot)| lot.seller == seller)
+    }
+
     /// How long it is until a cart is to be ended, in milliseconds: 0 if one is due; none if there
     /// is no cart. `now_ms` is the leader's time.
     pub fn holds_due_in_ms(&self, now_ms: u64) -> Option<u64> {

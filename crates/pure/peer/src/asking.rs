@@ -276,9 +276,9 @@ impl Peer {
             Body::Written(epoch) if from == self.me => self.written(epoch, cx),
             Body::Written(_) => {}
             Body::AskLots => self.tell_lots(from, cx),
-            Body::Lots { lots } => {
+            Body::Lots { lots, in_carts } => {
                 if self.leader().is_some_and(|leader| leader.node == from) {
-                    self.take_back(lots, cx);
+                    self.take_back(lots, in_carts, cx);
                 }
             }
             Body::Notice { standing, sales } => {

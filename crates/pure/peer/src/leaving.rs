@@ -9,8 +9,8 @@
 //! **Promise.** A peer that has left has nothing under way, and nothing on sale unless the settings
 //! leave it there; and its going never costs the market its majority (see
 //! [`leadership`](groupcast::leadership)). *Why:* it goes only when the leader that it follows
-//! released it, when its client is idle, and after a trader said that nothing of it is on sale; a
-//! peer on its way out deposits nothing.
+//! released it, when its client is idle, and after a trader said that nothing of it is on sale or in
+//! a cart, from which it may come back; a peer on its way out deposits nothing.
 //!
 //! A voter that cannot be spared stays as one who votes, and leads if it is elected, but asks for
 //! nothing new.
@@ -80,15 +80,20 @@ impl Peer {
         let Some(market) = self.trader.market() else { return };
         let lots = market.lots_of(party(seller)).map(|(lot, _)| lot).take(LOTS_TOLD_MAX);
         let lots = lots.collect();
-        self.send(seller, Body::Lots { lots }, cx);
+        let in_carts = market.is_in_carts(party(seller));
+        self.send(seller, Body::Lots { lots, in_carts }, cx);
     }
 
     /// What the seller still has on sale.
-    pub(crate) fn take_back(&mut self, lots: Vec<LotId>, cx: &mut Cx<'_>) {
+    pub(crate) fn take_back(&mut self, lots: Vec<LotId>, in_carts: bool, cx: &mut Cx<'_>) {
         let Some(leaving) = &mut self.leaving else { return };
         // Nothing is brought any more, so what once said that nothing is left holds for good, and
         // what says otherwise is old.
         if self.client.is_busy() || leaving.is_cleared {
+            return;
+        }
+        if lots.is_empty() && in_carts {
+            // It asks again after a while.
             return;
         }
         leaving.is_cleared = lots.is_empty();

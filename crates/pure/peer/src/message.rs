@@ -142,6 +142,8 @@ pub enum Body {
     Lots {
         /// No more than [`LOTS_TOLD_MAX`]: the seller takes them back, then asks again.
         lots: Vec<LotId>,
+        /// Whether carts hold more, which may come back on sale.
+        in_carts: bool,
     },
 }
 

@@ -542,12 +542,14 @@ fn a_seller_that_leaves_takes_back_what_is_unsold_then_asks_for_leave_and_says_g
     let outcome = Outcome::Deposited { lot };
     let idle = bench.step(of_trader(Body::Answer { epoch, id: id(1), outcome }));
     assert!(sends(&idle, "AskLots"), "{idle:?}");
-    let told = bench.step(of_trader(Body::Lots { lots: vec![lot] }));
+    let told = bench.step(of_trader(Body::Lots { lots: vec![lot], in_carts: true }));
     assert!(matches!(&requests(&told)[..], [(_, request)] if request.id == id(2)), "{told:?}");
     let outcome = Outcome::Withdrawn { good: fish(), quantity: 3 };
     let withdrawn = bench.step(of_trader(Body::Answer { epoch, id: id(2), outcome }));
     assert!(sends(&withdrawn, "AskLots"), "{withdrawn:?}");
-    let cleared = bench.step(of_trader(Body::Lots { lots: vec![] }));
+    let waits = bench.step(of_trader(Body::Lots { lots: vec![], in_carts: true }));
+    assert!(waits.is_empty(), "what is in a cart may come back: {waits:?}");
+    let cleared = bench.step(of_trader(Body::Lots { lots: vec![], in_carts: false }));
     assert!(sends(&cleared, "Leave(") && !sends(&cleared, "Leave {"), "{cleared:?}");
     let gone = bench.step(of_leader(leadership::Message::Released(epoch)));
     assert!(sends(&gone, "Leave { incarnation"), "{gone:?}");
