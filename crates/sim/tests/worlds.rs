@@ -19,6 +19,7 @@ const ONCE_BROKEN: &[(u64, &str)] = &[
     (72, "a deposed trader's own requests went unreported with its refused writes"),
     (556, "what waited for a node's own journal stayed behind a refused write to the common one"),
     (612, "a trader resigned while its market was being wound down"),
+    (3064, "a seller left while a cart held units of it, which came back on sale"),
     (438_437, "a market was compared with its journal while a write was on its way to the disk"),
 ];
 
