@@ -204,7 +204,7 @@ pub trait Holds<N: Machine>: Machine {
 }
 
 /// That one machine [`Holds`] others: of each, how its messages, records, snapshots and alarms are
-/// wrapped. [`identity`](std::convert::identity) leaves a value as it is, [`Never::into_any`] stands
+/// wrapped. [`identity`](std::convert::identity) leaves a value as it is, [`Never::into_any`](crate::Never::into_any) stands
 /// where there is none.
 ///
 /// ```
