@@ -185,7 +185,11 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
             };
             Some(CommonJournal { folder, form })
         }),
-        polls_for: host::POLLS_FOR,
+        polls_for: match scenario.houses.trader_cpu_percent {
+            0 => host::POLLS_FOR,
+            // To look for work would use up the share that is for work.
+            _ => Duration::ZERO,
+        },
         durability: match scenario.journal.durability {
             scenario::Durability::Disk if args.fsync_delay_us > 0 => {
                 store::Durability::SlowedDisk(Duration::from_micros(args.fsync_delay_us.into()))

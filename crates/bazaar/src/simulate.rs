@@ -157,7 +157,13 @@ fn describe(totals: &Totals, seconds: f64, threads: usize) -> String {
     let _ =
         writeln!(text, "  {virtual_seconds:>12.0} virtual seconds (at least {least:.0} a world)");
     let lines = [
-        (totals.sold, format!("sales (at least {} a world)", totals.sold_min.unwrap_or(0))),
+        (
+            totals.sold,
+            format!(
+                "sales (with filled carts at least {} a world)",
+                totals.trades_min.unwrap_or(0)
+            ),
+        ),
         (totals.refused, "refusals".into()),
         (totals.repeated, "answers given again".into()),
         (totals.in_doubt, "requests whose client never learns".into()),

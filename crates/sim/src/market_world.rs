@@ -146,7 +146,7 @@ impl MarketWorld {
     }
 
     fn has_too_few_sales(&self) -> bool {
-        self.watch.contents.sold < SALES_MIN && !self.swarm.ends_early
+        self.watch.contents.trades() < TRADES_MIN && !self.swarm.ends_early
     }
 
     pub fn step(&mut self) {
@@ -355,8 +355,8 @@ impl MarketWorld {
 
 /// The node that introduces all others to each other.
 pub(crate) const DIRECTORY: NodeId = NodeId(0);
-/// As many sales has every world.
-const SALES_MIN: u64 = 500;
+/// As many sales and filled carts has every world.
+const TRADES_MIN: u64 = 500;
 /// Unless it has not come to them by now.
 const LATEST_END: Instant = Instant::from_nanos(180_000_000_000);
 /// Longer than any limit of the protocols: a disk that hangs now and then.

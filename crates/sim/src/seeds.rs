@@ -17,10 +17,10 @@ pub struct Totals {
     pub on_overlay: u64,
     /// Virtual time.
     pub virtual_time: Duration,
-    /// Buys answered with a sale, and the fewest in a world.
+    /// Buys answered with a sale.
     pub sold: u64,
-    /// The fewest sales in a world.
-    pub sold_min: Option<u64>,
+    /// The fewest sales and filled carts in a world.
+    pub trades_min: Option<u64>,
     /// Buys refused.
     pub refused: u64,
     /// Requests whose fate their client never learns.
@@ -74,7 +74,7 @@ impl Tally for Totals {
         for (kind, count) in &outcome.faults {
             *self.faults.entry(kind).or_default() += count;
         }
-        least(&mut self.sold_min, outcome.contents.sold);
+        least(&mut self.trades_min, outcome.contents.trades());
         least(&mut self.faults_min, outcome.faults.values().sum());
         least(&mut self.virtual_time_min, outcome.virtual_time);
     }

@@ -56,7 +56,7 @@ fn worlds_that_once_broke_hold_now() {
 fn no_world_of_a_fixed_set_breaks_and_each_is_worth_its_time() {
     let totals = hold(0..1000);
     assert!(totals.virtual_time_min.unwrap().as_secs() >= 60, "{totals:?}");
-    assert!(totals.sold_min.unwrap() >= 500, "{totals:?}");
+    assert!(totals.trades_min.unwrap() >= 500, "{totals:?}");
     assert!(totals.faults_min.unwrap() >= 3, "{totals:?}");
     assert_eq!(totals.faults.len(), 11, "every kind of fault came: {totals:?}");
     assert!(totals.on_overlay > 300, "peers talked along overlays: {totals:?}");

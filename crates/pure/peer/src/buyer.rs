@@ -138,6 +138,8 @@ impl Buyer {
                 let is_forgotten = forgets.is_some_and(|probability| random.chance(probability));
                 self.cart = (!is_forgotten).then_some(*hold);
             }
+            // From now on it buys at once.
+            (Some(Outcome::Refused(Refusal::NoCarts)), _) => self.settings.carts = None,
             (
                 Some(Outcome::Refused(Refusal::OutOfStock { .. } | Refusal::NotSoldHere)),
                 Some(order),
@@ -315,6 +317,14 @@ mod tests {
             if buyer.cart.is_none() {
                 is_held = None;
             }
+        }
+        let order =
+            Order { good: Good::new("salt").unwrap(), quantity: 1, limit: None, partial: false };
+        let refused = Outcome::Refused(Refusal::NoCarts);
+        buyer.answered(&Command::Hold { order, for_ms: 300 }, Some(&refused), &mut random);
+        buyer.cart = None;
+        for _ in 0..20 {
+            assert!(matches!(buyer.wish(&mut random), Some(Command::Buy(_))));
         }
         let forgotten = held - claimed - voided;
         assert!(bought_at_once > 0 && claimed > 0 && voided > 0 && forgotten > 0);

@@ -59,7 +59,11 @@ impl Peer {
     pub(crate) fn serve(&mut self, from: NodeId, request: Request, cx: &mut Cx<'_>) {
         let (Some(epoch), id) = (self.trader.epoch(), request.id) else { return };
         if request.command.is_of_a_cart() && !self.trader.settings().holds_carts {
-            let outcome = Outcome::Refused(Refusal::NoCarts);
+            let refusal = Refusal::NoCarts;
+            if let Some(good) = request.command.good().cloned() {
+                self.report_trade(What::Refused { epoch, request: id, good, refusal }, cx);
+            }
+            let outcome = Outcome::Refused(refusal);
             return self.send(from, Body::Answer { epoch, id, outcome }, cx);
         }
         let good = request.command.good().cloned();

@@ -42,6 +42,8 @@ pub struct Violation {
 pub struct Contents {
     /// Buys that were answered with a sale.
     pub sold: u64,
+    /// Carts that were filled.
+    pub held: u64,
     /// Buys that were refused.
     pub refused: u64,
     /// Requests whose fate their client will never know.
@@ -54,6 +56,13 @@ pub struct Contents {
     pub elections: u64,
     /// Peers that left in good order.
     pub left: u64,
+}
+
+impl Contents {
+    /// What a trader did for buyers: sales, and carts that were filled.
+    pub fn trades(&self) -> u64 {
+        self.sold + self.held
+    }
 }
 
 /// Watches a world of peers.
@@ -269,7 +278,9 @@ impl Observer<Node> for Watch {
                     order.asked(*request, node, stamp.clone());
                 }
             }
-            What::Refused { request, .. } => self.served(now, *request),
+            What::Refused { request, .. } | What::Held { request, .. } => {
+                self.served(now, *request);
+            }
             What::Abandoned { request, .. } => {
                 self.contents.in_doubt += 1;
                 self.conservation.abandoned(*request);
@@ -284,6 +295,7 @@ impl Observer<Node> for Watch {
                         let held = self.exactly_once.answered(*request, receipt);
                         self.hold("exactly once", now, held);
                     }
+                    market::Outcome::Held { .. } => self.contents.held += 1,
                     market::Outcome::Refused(_) => {
                         self.contents.refused += 1;
                         self.last_answer.insert(node, now);
