@@ -104,12 +104,15 @@ fn no_world_of_a_fixed_set_breaks_whatever_traders_know_and_a_sale_outlives() {
     common::all_exercised_but(&kind, &coverage, NEVER_EXERCISED);
 }
 
+/// About as many as two slow cores play in two minutes.
+const FRESH: u64 = 5_000;
+
 #[test]
 fn no_fresh_world_breaks() {
     let first =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     println!("fresh seeds from {first}");
-    hold(first..first + 300, &Options::default());
+    hold(first..first + FRESH, &Options::default());
 }
 
 #[test]
