@@ -280,7 +280,8 @@ tables! {
         pub horizon: Duration,
         /// The share of one processor that the process of each trader has, as long as it trades, in
         /// percent; 0 means as much as it takes. What one does not use, no other one has. It needs
-        /// Linux control groups, and the right to make them.
+        /// Linux control groups, and the right to make them. Nodes do not look for work before they
+        /// sleep then: it would use up the share.
         #[within(0..=100, "a machine turns off whoever has less than none, and one thread has one processor")]
         pub trader_cpu_percent: u32,
     }

@@ -1,5 +1,6 @@
-//! `bazaar bench trader-loss`: goods that buyers have a second before, while and after one of several traders
-//! fails for good, where each has a share of a processor that nobody inherits (seed 004, section B).
+//! `bazaar bench trader-loss`: goods that buyers have a second before, while and after one of
+//! several traders fails for good, where each has a share of a processor that nobody inherits
+//! (seed 004, section B).
 //!
 //! Half-way the trader is killed. Then those that are left have its customers too; or the peers elect
 //! another one; or a provider starts one. Each form is a run of the whole market as processes.
