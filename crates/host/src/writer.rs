@@ -1,25 +1,44 @@
 //! Who makes writes durable, and when.
 //!
-//! The loop hands over the writes of each turn. With [`Durability::Disk`] a thread takes all that
-//! gathered while its last commit ran and makes one commit of it, so the loop goes on during a slow
-//! disk, and the slower the disk the larger the groups. With [`Durability::Memory`] a commit waits
-//! for nothing, and the loop makes it itself.
+//! The loop hands over the writes of each turn. Where commits are quick it makes them itself: to
+//! wake another thread and to be woken by it takes as long, and the core that it wants is busy with
+//! whoever waits for the answers. Where they are slow a thread makes them, so that the loop goes on
+//! meanwhile: it takes all that gathered while its last commit ran and makes one commit of it, and
+//! the slower the disk, the larger the groups. [`Pace`] tells which it is, from the last commits; a
+//! disk that falls asleep holds the loop up for one commit, and only the next ones go to the thread.
+//! What takes long in any case (snapshots, claims, many bytes) always goes there, and so do the many
+//! writes of a crowd, which has more to say meanwhile.
+//! With [`Durability::Memory`] a commit waits for nothing, and there is no thread.
+//!
+//! ```text
+//!           small, and commits are quick, and the thread has nothing left
+//! hand_over ------------------------------------------------------> commit ----> events, at once
+//!     |  else                                                          ^
+//!     `--------> turns ------> thread: gather --------------------------'  ----> events, waker
+//! ```
+//!
+//! Writes are committed in the order in which they are handed over, whoever commits them: the loop
+//! makes a commit only when all that it handed to the thread is done with, and it takes what the
+//! thread told of that first.
 //!
 //! On a slow disk a crowd that waits for its answers falls into two halves: while one half's commit
 //! runs, the other half's requests come, and each of them waits for two commits. If all of them come
 //! within a part of a commit, it is faster to wait for all. So where commits are slow and carry
-//! several writes, the thread gathers as long as turns come in quick succession ([`Rhythm`]); a crowd
-//! that does not come to an end in time is better served in two halves. One write at a time waits
-//! for nothing.
+//! several writes, the thread gathers as long as turns come in quick succession; a crowd that does
+//! not come to an end in time is better served in two halves. One write at a time waits for nothing.
 
-use std::sync::Arc;
+mod pace;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mio::Waker;
 use store::Durability;
 
+use self::pace::Pace;
 use crate::HostError;
 use crate::clock::monotonic_ns;
 use crate::journals::{Event, Journals};
@@ -28,25 +47,34 @@ use crate::writes::Turn;
 /// How many turns' writes go into one commit at most: a commit must end even if the loop never
 /// pauses.
 const TURNS_PER_COMMIT: usize = 1024;
-/// The shortest wait for another turn that is worth it: below that, sleeping and waking cost as much
-/// as the commit that is saved.
-const PATIENCE_MIN: Duration = Duration::from_micros(20);
-/// For how many commits a crowd that was waited for in vain is not waited for again: what such a try
-/// costs, half a commit, is little beside that many.
-const RESTS: u32 = 64;
+/// How many writes and bytes the loop commits by itself at most. Behind more of them stand more
+/// nodes, and while a thread commits their writes the loop can hear what they say next.
+const SMALL_MAX: (usize, usize) = (64, 64 << 10);
 
 /// Who commits: the loop itself, or a thread.
 #[derive(Debug)]
-pub(crate) enum Writer {
-    Here(Box<Journals>),
-    Thread {
-        turns: Option<Sender<Turn>>,
-        events: Receiver<Event>,
-        thread: Option<JoinHandle<()>>,
-        /// A waker that closes takes a wake-up with it that was not seen yet, so it must outlive
-        /// the thread.
-        _waker: Arc<Waker>,
-    },
+pub(crate) struct Writer {
+    desk: Arc<Mutex<Desk>>,
+    thread: Option<Thread>,
+}
+
+/// What commits are made with.
+#[derive(Debug)]
+struct Desk {
+    journals: Journals,
+    pace: Pace,
+}
+
+#[derive(Debug)]
+struct Thread {
+    turns: Option<Sender<Turn>>,
+    events: Receiver<Event>,
+    /// How many turns it was handed whose events it has not all told.
+    under_way: Arc<AtomicUsize>,
+    handle: Option<JoinHandle<()>>,
+    /// A waker that closes takes a wake-up with it that was not seen yet, so it must outlive the
+    /// thread.
+    _waker: Arc<Waker>,
 }
 
 impl Writer {
@@ -55,55 +83,47 @@ impl Writer {
     /// # Errors
     /// The system gives no thread.
     pub fn new(journals: Journals, waker: Arc<Waker>) -> std::io::Result<Self> {
-        if journals.durability == Durability::Memory {
-            return Ok(Self::Here(Box::new(journals)));
-        }
-        let (turns, turns_to_write) = channel();
-        let (events_to_tell, events) = channel();
-        let waker_to_keep = Arc::clone(&waker);
-        let write = move || {
-            // Wakes the loop even if this thread ends by a panic: the loop then finds the channel
-            // closed.
-            let _ended = WakeAtEnd(Arc::clone(&waker));
-            write_all(journals, &turns_to_write, &events_to_tell, &waker);
-        };
-        let thread = std::thread::Builder::new().name("journals".to_owned()).spawn(write)?;
-        let (turns, thread, _waker) = (Some(turns), Some(thread), waker_to_keep);
-        Ok(Self::Thread { turns, events, thread, _waker })
+        let waits = journals.durability != Durability::Memory;
+        let desk = Arc::new(Mutex::new(Desk { journals, pace: Pace::default() }));
+        let thread = waits.then(|| Thread::start(Arc::clone(&desk), waker)).transpose()?;
+        Ok(Self { desk, thread })
     }
 
     /// Hands over a turn's writes. What became of them is in `events` at once, or is told by
     /// [`Writer::events`] later.
     pub fn hand_over(&mut self, turn: &mut Turn, events: &mut Vec<Event>) {
-        match self {
-            Self::Here(journals) => {
-                let written = journals.write(turn.writes(), &mut |event| events.push(event));
-                turn.clear();
-                if let Err(error) = written {
-                    events.push(Event::Failed(error));
-                }
-            }
-            Self::Thread { turns, .. } => {
-                if let Some(turns) = turns {
-                    // If the thread has ended, the last of its events says why.
-                    let _ = turns.send(std::mem::take(turn));
-                }
-            }
+        let waits = self.thread.is_some();
+        if let Some(thread) = &self.thread
+            && (!turn.is_small(SMALL_MAX) || !thread.has_nothing_left())
+        {
+            return thread.hand_over(turn);
+        }
+        // All that the thread told stands before what is told now.
+        self.events(events);
+        // The thread has it only while it commits: not now.
+        if let Ok(mut desk) = self.desk.try_lock()
+            && (!waits || desk.pace.is_quick())
+        {
+            let told = desk.commit(std::slice::from_ref(turn), &mut |event| events.push(event));
+            turn.clear();
+            return events.extend(told.err().map(Event::Failed));
+        }
+        if let Some(thread) = &self.thread {
+            thread.hand_over(turn);
         }
     }
 
     /// Takes what has become known since the last call.
     pub fn events(&mut self, taken: &mut Vec<Event>) {
-        if let Self::Thread { events, .. } = self {
-            loop {
-                match events.try_recv() {
-                    Ok(event) => taken.push(event),
-                    Err(TryRecvError::Empty) => return,
-                    Err(TryRecvError::Disconnected) => {
-                        let ended = std::io::Error::other("the thread that writes has ended");
-                        let failed = HostError::System { what: "write journals", source: ended };
-                        return taken.push(Event::Failed(failed));
-                    }
+        let Some(thread) = &self.thread else { return };
+        loop {
+            match thread.events.try_recv() {
+                Ok(event) => taken.push(event),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
+                    let ended = std::io::Error::other("the thread that writes has ended");
+                    let failed = HostError::System { what: "write journals", source: ended };
+                    return taken.push(Event::Failed(failed));
                 }
             }
         }
@@ -111,85 +131,100 @@ impl Writer {
 
     /// Ends the writer after all that was handed over is written. What became of it.
     pub fn finish(&mut self) -> Vec<Event> {
-        match self {
-            Self::Here(_) => Vec::new(),
-            Self::Thread { turns, events, .. } => {
-                turns.take();
-                events.iter().collect()
-            }
-        }
+        let Some(thread) = &mut self.thread else { return Vec::new() };
+        thread.turns.take();
+        thread.events.iter().collect()
     }
 }
 
-impl Drop for Writer {
-    fn drop(&mut self) {
-        if let Self::Thread { turns, thread, .. } = self {
-            turns.take();
-            // A panic of the thread has been told of by its closed channel.
-            let _ = thread.take().map(JoinHandle::join);
+impl Desk {
+    /// Makes one commit of these turns.
+    ///
+    /// # Errors
+    /// A journal failed.
+    fn commit(&mut self, turns: &[Turn], tell: &mut dyn FnMut(Event)) -> Result<(), HostError> {
+        let begin_ns = monotonic_ns();
+        self.journals.write(turns.iter().flat_map(Turn::writes), tell)?;
+        self.pace.took(since(begin_ns));
+        Ok(())
+    }
+}
+
+impl Thread {
+    fn start(desk: Arc<Mutex<Desk>>, waker: Arc<Waker>) -> std::io::Result<Self> {
+        let (turns, turns_to_write) = channel();
+        let (events_to_tell, events) = channel();
+        let under_way = Arc::new(AtomicUsize::new(0));
+        let (waker_to_keep, left) = (Arc::clone(&waker), Arc::clone(&under_way));
+        let write = move || {
+            // Wakes the loop even if this thread ends by a panic: the loop then finds the channel
+            // closed.
+            let _ended = WakeAtEnd(Arc::clone(&waker));
+            write_all(&desk, &turns_to_write, &events_to_tell, &left, &waker);
+        };
+        let handle = std::thread::Builder::new().name("journals".to_owned()).spawn(write)?;
+        let (turns, handle, _waker) = (Some(turns), Some(handle), waker_to_keep);
+        Ok(Self { turns, events, under_way, handle, _waker })
+    }
+
+    fn hand_over(&self, turn: &mut Turn) {
+        if let Some(turns) = &self.turns {
+            self.under_way.fetch_add(1, Ordering::Relaxed);
+            // If the thread has ended, the last of its events says why.
+            let _ = turns.send(std::mem::take(turn));
         }
+    }
+
+    fn has_nothing_left(&self) -> bool {
+        self.under_way.load(Ordering::Acquire) == 0
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.turns.take();
+        // A panic of the thread has been told of by its closed channel.
+        let _ = self.handle.take().map(JoinHandle::join);
     }
 }
 
 /// The thread: one commit for all turns that wait, until nobody hands over any more.
-fn write_all(mut journals: Journals, turns: &Receiver<Turn>, told: &Sender<Event>, waker: &Waker) {
-    let mut rhythm = Rhythm::default();
+fn write_all(
+    desk: &Mutex<Desk>,
+    turns: &Receiver<Turn>,
+    told: &Sender<Event>,
+    under_way: &AtomicUsize,
+    waker: &Waker,
+) {
     while let Ok(turn) = turns.recv() {
         let mut batch = vec![turn];
         batch.extend(turns.try_iter().take(TURNS_PER_COMMIT - 1));
+        // The loop panicked while it had it: nobody waits for these any more.
+        let Ok(mut desk) = desk.lock() else { return };
         let mut writes = batch.iter().map(Turn::len).sum();
         let begin_ns = monotonic_ns();
-        while let Some(patience) = rhythm.patience(writes, since(begin_ns))
+        while let Some(patience) = desk.pace.patience(writes, since(begin_ns))
             && let Ok(turn) = turns.recv_timeout(patience)
         {
             writes += turn.len();
             batch.push(turn);
         }
-        rhythm.gathered(writes, since(begin_ns));
+        desk.pace.gathered(writes, since(begin_ns));
 
-        let begin_ns = monotonic_ns();
         let mut tell = |event| {
             // Nobody listens any more if the loop ended by an error.
             let _ = told.send(event).is_ok() && waker.wake().is_ok();
         };
-        if let Err(error) = journals.write(batch.iter().flat_map(Turn::writes), &mut tell) {
+        if let Err(error) = desk.commit(&batch, &mut tell) {
             return tell(Event::Failed(error));
         }
-        rhythm.took = since(begin_ns);
+        drop(desk);
+        under_way.fetch_sub(batch.len(), Ordering::Release);
     }
 }
 
 fn since(begin_ns: u64) -> Duration {
     Duration::from_nanos(monotonic_ns().saturating_sub(begin_ns))
-}
-
-/// Whether it pays to wait for more turns before a commit begins.
-#[derive(Debug, Clone, Copy, Default)]
-struct Rhythm {
-    /// How many writes the last commit had, and how long it took.
-    writes: usize,
-    took: Duration,
-    /// For how many commits there is no waiting, because the last waiting was in vain.
-    rests: u32,
-}
-
-impl Rhythm {
-    /// How long to wait for the next turn before a commit of so many writes, having waited so long
-    /// for earlier ones; none if it shall begin.
-    fn patience(&self, writes: usize, waited: Duration) -> Option<Duration> {
-        let is_alone = writes <= 1 && self.writes <= 1;
-        let patience = self.took / 8;
-        let pays = self.rests == 0 && !is_alone && patience >= PATIENCE_MIN;
-        (pays && waited < self.took / 2).then_some(patience)
-    }
-
-    /// A commit of so many writes begins after so long a wait.
-    fn gathered(&mut self, writes: usize, waited: Duration) {
-        let was_in_vain =
-            self.patience(writes, Duration::ZERO).is_some() && waited >= self.took / 2;
-        self.rests = if was_in_vain { RESTS } else { self.rests.saturating_sub(1) };
-        self.writes = writes;
-    }
 }
 
 struct WakeAtEnd(Arc<Waker>);
@@ -203,34 +238,71 @@ impl Drop for WakeAtEnd {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use machine::{Epoch, Journal, NodeId};
+    use mio::{Poll, Token};
 
+    use super::*;
+    use crate::writes::Kind;
+
+    const QUICK: Duration = Duration::from_micros(40);
     const SLOW: Duration = Duration::from_millis(1);
 
-    fn rhythm(writes: usize, took: Duration) -> Rhythm {
-        Rhythm { writes, took, rests: 0 }
+    fn turn_of(write: u64, kind: Kind, value: u64) -> Turn {
+        let mut turn = Turn::default();
+        turn.encode(&value).unwrap();
+        turn.push(write, kind);
+        turn
     }
 
+    /// The loop and the thread take turns at it in any order: what was told, and what stands there.
     #[test]
-    fn a_crowd_on_a_slow_disk_is_waited_for_and_nobody_else() {
-        let waited = SLOW / 4;
-        assert_eq!(rhythm(64, SLOW).patience(5, waited), Some(SLOW / 8));
-        assert_eq!(rhythm(1, SLOW).patience(5, waited), Some(SLOW / 8));
-        assert_eq!(rhythm(1, SLOW).patience(1, waited), None, "one at a time");
-        assert_eq!(rhythm(64, SLOW).patience(5, SLOW / 2), None, "long enough");
-        assert_eq!(rhythm(64, Duration::from_micros(40)).patience(5, waited), None, "a fast disk");
-    }
-
-    #[test]
-    fn a_crowd_that_does_not_come_to_an_end_is_left_alone_for_a_while() {
-        let mut rhythm = rhythm(64, SLOW);
-        rhythm.gathered(64, SLOW / 4);
-        assert!(rhythm.patience(64, Duration::ZERO).is_some(), "all came in time");
-        rhythm.gathered(200, SLOW / 2);
-        for _ in 0..RESTS {
-            assert_eq!(rhythm.patience(128, Duration::ZERO), None);
-            rhythm.gathered(128, Duration::ZERO);
+    fn writes_are_durable_in_their_order_whoever_commits_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let epoch = Epoch { counter: 1, node: NodeId(1) };
+        let (own, _) = store::Journal::claim(folder.path(), epoch, Durability::Disk).unwrap();
+        let poll = Poll::new().unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
+        let mut writer =
+            Writer::new(Journals::new(Some(own), None, Durability::Disk), waker).unwrap();
+        let (mut events, mut at_once) = (Vec::new(), 0);
+        for write in 1..=200_u64 {
+            let kind = match write % 50 {
+                1 => Kind::Snapshot(Journal::Own),
+                _ => Kind::Record(Journal::Own),
+            };
+            if write % 7 < 4 {
+                // As if the disk had been like this; the thread may have it just now.
+                let pace = Pace::of(if write % 7 < 3 { QUICK } else { SLOW });
+                writer.desk.lock().unwrap().pace = pace;
+            }
+            let before = events.len();
+            writer.hand_over(&mut turn_of(write, kind, write), &mut events);
+            let told = events[before..]
+                .iter()
+                .any(|event| matches!(event, Event::Durable(told) if *told == write));
+            at_once += u32::from(told);
+            assert!(!(told && matches!(kind, Kind::Snapshot(_))), "the loop took a snapshot");
+            if write % 5 == 0 {
+                // The thread comes to an end with what it has.
+                while !writer.thread.as_ref().unwrap().has_nothing_left() {
+                    std::thread::yield_now();
+                }
+            }
         }
-        assert!(rhythm.patience(128, Duration::ZERO).is_some());
+        events.extend(writer.finish());
+        let told: Vec<u64> = events
+            .iter()
+            .map(|event| match event {
+                Event::Durable(write) => *write,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert!(told.is_sorted() && told.last() == Some(&200), "{told:?}");
+        assert!((1..200).contains(&at_once), "the loop made {at_once} of 200 commits");
+        drop(writer);
+        let records = store::read(folder.path()).unwrap().unwrap().records;
+        let stands: Vec<u64> =
+            records.iter().map(|record| wire::from_bytes(record).unwrap()).collect();
+        assert_eq!(stands, (152..=200).collect::<Vec<u64>>());
     }
 }

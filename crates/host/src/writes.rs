@@ -42,6 +42,13 @@ impl Turn {
         self.writes.len()
     }
 
+    /// Whether it is records alone, and no more of them, and of bytes, than so many.
+    pub fn is_small(&self, (max_writes, max_bytes): (usize, usize)) -> bool {
+        self.writes.len() <= max_writes
+            && self.bytes.len() <= max_bytes
+            && self.writes.iter().all(|(_, kind, _)| matches!(kind, Kind::Record(_)))
+    }
+
     /// Adds the bytes of the write that is added next.
     ///
     /// # Errors
@@ -95,5 +102,15 @@ mod tests {
         let expected =
             ["(7, Snapshot(Own, [1]))", "(8, Claim(2.1))", "(9, Record(Common, [2, 97, 98]))"];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_few_records_are_small_and_nothing_else_is() {
+        let mut turn = Turn::default();
+        turn.encode(&"ab").unwrap();
+        turn.push(1, Kind::Record(Journal::Own));
+        assert!(turn.is_small((1, 3)) && !turn.is_small((0, 3)) && !turn.is_small((1, 2)));
+        turn.push(2, Kind::Claim(Epoch { counter: 2, node: NodeId(1) }));
+        assert!(!turn.is_small((2, 3)));
     }
 }
