@@ -24,13 +24,13 @@
 //! On a slow disk a crowd that waits for its answers falls into two halves: while one half's commit
 //! runs, the other half's requests come, and each of them waits for two commits. If all of them come
 //! within a part of a commit, it is faster to wait for all. So where commits are slow and carry
-//! several writes, the thread gathers as long as turns come in quick succession; a crowd that does
-//! not come to an end in time is better served in two halves. One write at a time waits for nothing.
+//! several writes, the thread waits for as many as had their answers just now; a crowd that does not
+//! come together in time is better served in two halves. One write at a time waits for nothing.
 
 mod pace;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -145,7 +145,7 @@ impl Desk {
     fn commit(&mut self, turns: &[Turn], tell: &mut dyn FnMut(Event)) -> Result<(), HostError> {
         let begin_ns = monotonic_ns();
         self.journals.write(turns.iter().flat_map(Turn::writes), tell)?;
-        self.pace.took(since(begin_ns));
+        self.pace.took(turns.iter().map(Turn::len).sum(), since(begin_ns));
         Ok(())
     }
 }
@@ -196,30 +196,58 @@ fn write_all(
     under_way: &AtomicUsize,
     waker: &Waker,
 ) {
-    while let Ok(turn) = turns.recv() {
-        let mut batch = vec![turn];
-        batch.extend(turns.try_iter().take(TURNS_PER_COMMIT - 1));
-        // The loop panicked while it had it: nobody waits for these any more.
-        let Ok(mut desk) = desk.lock() else { return };
-        let mut writes = batch.iter().map(Turn::len).sum();
-        let begin_ns = monotonic_ns();
-        while let Some(patience) = desk.pace.patience(writes, since(begin_ns))
-            && let Ok(turn) = turns.recv_timeout(patience)
-        {
-            writes += turn.len();
+    let mut batch: Vec<Turn> = Vec::new();
+    let mut told_ns = monotonic_ns();
+    loop {
+        let queued = batch.iter().map(Turn::len).sum();
+        if batch.is_empty() {
+            let Ok(turn) = turns.recv() else { return };
             batch.push(turn);
         }
-        desk.pace.gathered(writes, since(begin_ns));
-
-        let mut tell = |event| {
-            // Nobody listens any more if the loop ended by an error.
-            let _ = told.send(event).is_ok() && waker.wake().is_ok();
-        };
-        if let Err(error) = desk.commit(&batch, &mut tell) {
-            return tell(Event::Failed(error));
+        batch.extend(turns.try_iter().take(TURNS_PER_COMMIT.saturating_sub(batch.len())));
+        // The loop panicked while it had it: nobody waits for these any more.
+        let Ok(mut desk) = desk.lock() else { return };
+        let mut crowd = desk.pace.crowd(queued);
+        crowd.writes = batch.iter().map(Turn::len).sum();
+        let mut waited = false;
+        while let Some(patience) = desk.pace.patience(crowd, since(told_ns)) {
+            waited = true;
+            match turns.recv_timeout(patience) {
+                Ok(turn) => {
+                    crowd.writes += turn.len();
+                    batch.push(turn);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
         }
+        desk.pace.gathered(crowd, waited);
+
+        let mut events = Vec::new();
+        let committed = desk.commit(&batch, &mut |event| match event {
+            // Comes first, and before the other journal has had its commit.
+            Event::OwnDurable(_) => tell(told, waker, [event]),
+            event => events.push(event),
+        });
         drop(desk);
-        under_way.fetch_sub(batch.len(), Ordering::Release);
+        let turns_done = batch.len();
+        // Those that came while it ran. Who hears now what became of it comes after them.
+        batch = turns.try_iter().take(TURNS_PER_COMMIT).collect();
+        let failed = committed.is_err();
+        events.extend(committed.err().map(Event::Failed));
+        tell(told, waker, events);
+        if failed {
+            return;
+        }
+        under_way.fetch_sub(turns_done, Ordering::Release);
+        told_ns = monotonic_ns();
+    }
+}
+
+/// Nobody listens any more if the loop ended by an error.
+fn tell(told: &Sender<Event>, waker: &Waker, events: impl IntoIterator<Item = Event>) {
+    if events.into_iter().map(|event| told.send(event)).all(|sent| sent.is_ok()) {
+        let _ = waker.wake();
     }
 }
 

@@ -1,5 +1,8 @@
 //! How quick commits are, and what follows: who makes the next one, and whether it pays to wait for
 //! more turns before it begins.
+//!
+//! Who waits for its answers asks again when it has them. So after a commit, as many writes as it had
+//! can be expected soon, beside those that came while it ran.
 
 use std::time::Duration;
 
@@ -12,6 +15,8 @@ const WEIGHT: u32 = 8;
 /// The shortest wait for another turn that is worth it: below that, sleeping and waking cost as much
 /// as the commit that is saved.
 const PATIENCE_MIN: Duration = Duration::from_micros(20);
+/// The longest wait for a crowd: a disk that fell asleep says nothing of the next commit.
+const WAIT_MAX: Duration = Duration::from_millis(20);
 /// For how many commits a crowd that was waited for in vain is not waited for again: what such a try
 /// costs, half a commit, is little beside that many.
 const RESTS: u32 = 64;
@@ -28,6 +33,15 @@ pub(super) struct Pace {
     rests: u32,
 }
 
+/// A crowd that comes together for a commit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Crowd {
+    /// How many writes are here.
+    pub writes: usize,
+    /// How many there will be.
+    expected: usize,
+}
+
 impl Default for Pace {
     /// Nothing is known: the disk may be a slow one.
     fn default() -> Self {
@@ -41,26 +55,30 @@ impl Pace {
         self.average <= QUICK_MAX
     }
 
-    /// How long to wait for the next turn before a commit of so many writes, having waited so long
-    /// for earlier ones; none if it shall begin.
-    pub fn patience(&self, writes: usize, waited: Duration) -> Option<Duration> {
-        let is_alone = writes <= 1 && self.writes <= 1;
-        let patience = self.took / 8;
-        let pays = self.rests == 0 && !is_alone && patience >= PATIENCE_MIN;
-        (pays && waited < self.took / 2).then_some(patience)
+    /// The crowd of which so many came while the last commit ran, before it was told of.
+    pub fn crowd(&self, queued: usize) -> Crowd {
+        Crowd { writes: queued, expected: queued + self.writes }
     }
 
-    /// A commit of so many writes begins after so long a wait.
-    pub fn gathered(&mut self, writes: usize, waited: Duration) {
-        let was_in_vain =
-            self.patience(writes, Duration::ZERO).is_some() && waited >= self.took / 2;
+    /// How long to wait for the next turn of a crowd, so long after the last commit was told of;
+    /// none if the next one shall begin.
+    pub fn patience(&self, crowd: Crowd, since_told: Duration) -> Option<Duration> {
+        let patience = self.took / 4;
+        let pays = self.rests == 0 && crowd.writes < crowd.expected && patience >= PATIENCE_MIN;
+        let limit = (self.took * 2 / 3).min(WAIT_MAX);
+        let left = limit.checked_sub(since_told).filter(|left| !left.is_zero());
+        left.filter(|_| pays).map(|left| left.min(patience))
+    }
+
+    /// The commit for this crowd begins, after a wait or without one.
+    pub fn gathered(&mut self, crowd: Crowd, waited: bool) {
+        let was_in_vain = waited && crowd.writes < crowd.expected / 4 * 3;
         self.rests = if was_in_vain { RESTS } else { self.rests.saturating_sub(1) };
-        self.writes = writes;
     }
 
-    /// The commit took so long.
-    pub fn took(&mut self, took: Duration) {
-        self.took = took;
+    /// The commit had so many writes, and took so long.
+    pub fn took(&mut self, writes: usize, took: Duration) {
+        (self.writes, self.took) = (writes, took);
         self.average = self.average - self.average / WEIGHT + took / WEIGHT;
     }
 }
@@ -85,41 +103,49 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_on_a_slow_disk_is_waited_for_and_nobody_else() {
-        let waited = SLOW / 4;
-        assert_eq!(pace(64, SLOW).patience(5, waited), Some(SLOW / 8));
-        assert_eq!(pace(1, SLOW).patience(5, waited), Some(SLOW / 8));
-        assert_eq!(pace(1, SLOW).patience(1, waited), None, "one at a time");
-        assert_eq!(pace(64, SLOW).patience(5, SLOW / 2), None, "long enough");
-        assert_eq!(pace(64, QUICK).patience(5, waited), None, "a fast disk");
+    fn a_crowd_on_a_slow_disk_is_waited_for_until_it_is_there() {
+        let patience = |pace: Pace, queued, come, waited| {
+            let crowd = pace.crowd(queued);
+            pace.patience(Crowd { writes: queued + come, ..crowd }, waited)
+        };
+        let half = pace(32, SLOW);
+        assert_eq!(patience(half, 32, 0, Duration::ZERO), Some(SLOW / 4));
+        assert_eq!(patience(half, 32, 31, SLOW * 5 / 12), Some(SLOW / 4));
+        assert_eq!(patience(half, 32, 31, SLOW * 2 / 3), None, "long enough");
+        assert_eq!(patience(half, 32, 32, SLOW / 4), None, "all are there");
+        assert_eq!(patience(pace(1, SLOW), 0, 1, Duration::ZERO), None, "one at a time");
+        assert_eq!(patience(half, 0, 1, SLOW), None, "one that comes later, by itself");
+        assert_eq!(patience(pace(9, 5000 * SLOW), 0, 1, WAIT_MAX), None, "the disk fell asleep");
+        assert_eq!(patience(pace(32, QUICK), 32, 0, Duration::ZERO), None, "a quick disk");
     }
 
     #[test]
     fn a_crowd_that_does_not_come_to_an_end_is_left_alone_for_a_while() {
         let mut pace = pace(64, SLOW);
-        pace.gathered(64, SLOW / 4);
-        assert!(pace.patience(64, Duration::ZERO).is_some(), "all came in time");
-        pace.gathered(200, SLOW / 2);
+        let crowd = pace.crowd(0);
+        pace.gathered(Crowd { writes: 60, ..crowd }, true);
+        assert!(pace.patience(crowd, Duration::ZERO).is_some(), "almost all came in time");
+        pace.gathered(Crowd { writes: 20, ..crowd }, true);
         for _ in 0..RESTS {
-            assert_eq!(pace.patience(128, Duration::ZERO), None);
-            pace.gathered(128, Duration::ZERO);
+            assert_eq!(pace.patience(crowd, Duration::ZERO), None);
+            pace.gathered(crowd, false);
         }
-        assert!(pace.patience(128, Duration::ZERO).is_some());
+        assert!(pace.patience(crowd, Duration::ZERO).is_some());
     }
 
     #[test]
     fn a_disk_is_quick_after_some_quick_commits_and_no_more_after_a_slow_one() {
         let mut pace = Pace::default();
         assert!(!pace.is_quick(), "nothing is known");
-        pace.took(QUICK);
+        pace.took(1, QUICK);
         assert!(!pace.is_quick(), "one quick commit says little");
-        (0..3 * WEIGHT).for_each(|_| pace.took(QUICK));
+        (0..3 * WEIGHT).for_each(|_| pace.took(1, QUICK));
         assert!(pace.is_quick());
-        pace.took(3 * QUICK);
+        pace.took(1, 3 * QUICK);
         assert!(pace.is_quick(), "one that is a little slower");
-        pace.took(4 * SLOW);
+        pace.took(1, 4 * SLOW);
         assert!(!pace.is_quick());
-        pace.took(QUICK);
+        pace.took(1, QUICK);
         assert!(!pace.is_quick(), "one quick commit says little");
     }
 }
