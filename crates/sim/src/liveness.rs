@@ -37,9 +37,11 @@ pub(crate) fn phase(market: &mut MarketWorld) {
     let quiet = market.world.now() + QUIET;
     until(market, quiet, |_| false);
     // A session may have ended just now: the trader's market is ahead of the journal until that is
-    // written down.
+    // written down. A cart may have ended just now: its units are back on sale, and a seller that
+    // leaves withdraws them.
     until(market, quiet + DONE_WITHIN, |market| {
-        market.trader().is_some_and(|trader| market.world.has_writes_done(trader))
+        let is_written = market.trader().is_some_and(|trader| market.world.has_writes_done(trader));
+        is_written && done(market)
     });
     let now = market.world.now();
     let peers: Vec<_> = market.peers().map(|(node, peer)| (node, peer.clone())).collect();
