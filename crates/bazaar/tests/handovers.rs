@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
 
+use std::io::Read as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -101,6 +103,70 @@ fn the_disks_of_a_minority_where_the_market_is_replicated() {
     for node in killed {
         std::fs::remove_dir_all(out.join(format!("journals/peer-{node}"))).unwrap();
     }
-    let check = Command::new(env!("CARGO_BIN_EXE_bazaar")).arg("check").arg(&out).output().unwrap();
+    let check = check(&out);
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
+}
+
+fn check(out: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_bazaar")).arg("check").arg(out).output().unwrap()
+}
+
+/// Where sellers keep the books, nobody else has those of a peer: its lots are lost, which the
+/// verdict says, and no sale is doubled for that.
+#[test]
+fn the_disk_of_a_seller_where_sellers_keep_the_books() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let faults = "fault=[{at='50%',do='kill',who=3}]";
+    trades_on(&out, false, &[faults, "journal.handover=sellers"], 0.5);
+    assert!(check(&out).status.success());
+    std::fs::remove_dir_all(out.join("journals/peer-3")).unwrap();
+    let check = check(&out);
+    let said = String::from_utf8_lossy(&check.stdout);
+    assert!(!check.status.success(), "{said}");
+    assert!(said.contains("fail: confirmed sales survive"), "{said}");
+    assert!(
+        said.contains("pass: exactly once") && said.contains("pass: no over-selling"),
+        "{said}"
+    );
+}
+
+/// Kills the market when the test ends, even by a panic; its processes die with it.
+struct Market(Child);
+
+impl Drop for Market {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// There is one copy. Nobody confirms a sale that nobody could ever read: the trader stops.
+#[test]
+fn the_place_of_the_common_journal() {
+    for form in ["file", "database"] {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("run");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bazaar"));
+        command.args(["run", "--quiet", "--duration=60s", "--set=fault=[]", "--out"]).arg(&out);
+        command.arg(format!("--set=journal.handover={form}"));
+        let run = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut market = Market(run);
+        while !has_sold(&out.join("processes")) {
+            assert!(market.0.try_wait().unwrap().is_none(), "{form}: it ended");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::fs::rename(out.join("journals/market"), folder.path().join("lost")).unwrap();
+        let mut said = String::new();
+        market.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(!market.0.wait().unwrap().success());
+        assert!(said.contains("the common journal failed"), "{form}: {said}");
+    }
+}
+
+/// Whether a process of the market has told of a sale.
+fn has_sold(processes: &Path) -> bool {
+    let files = std::fs::read_dir(processes).into_iter().flatten().map(|file| file.unwrap().path());
+    let records = files.filter(|file| file.extension().is_some_and(|kind| kind == "jsonl"));
+    records.map(|file| std::fs::read_to_string(file).unwrap()).any(|text| text.contains("\"sold\""))
 }

@@ -16,8 +16,10 @@
 //! process is *stopped* in the middle of a transaction, all others wait for it, whatever their
 //! epoch. And each commit waits for the disk more than once, with
 //! [`Durability::Memory`](crate::Durability::Memory) too: the database gives processes no other way
-//! to see each other's writes.
+//! to see each other's writes. Each looks too whether the file is still in its place: the system lets
+//! a process write to a file that was removed.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use machine::{Epoch, NodeId};
@@ -60,6 +62,8 @@ pub struct Database {
     waiting_bytes: usize,
     closed: Option<String>,
     outbid: Option<Epoch>,
+    /// Which file was opened: its device and its number there.
+    identity: (u64, u64),
 }
 
 impl Database {
@@ -91,8 +95,18 @@ impl Database {
                 place.sync_names()?;
                 let (next, waiting, waiting_bytes) = (None, Vec::new(), 0);
                 let (closed, outbid) = (None, None);
-                let this =
-                    Self { path, database, epoch, next, waiting, waiting_bytes, closed, outbid };
+                let identity = identity(&path)?;
+                let this = Self {
+                    path,
+                    database,
+                    epoch,
+                    next,
+                    waiting,
+                    waiting_bytes,
+                    closed,
+                    outbid,
+                    identity,
+                };
                 Ok((this, contents))
             }
         }
@@ -112,7 +126,8 @@ impl Database {
             transaction.commit()?;
             Ok(Ok(next))
         };
-        match transact() {
+        let done = transact().map_err(|error| failure("write to", &self.path, error));
+        match done.and_then(|done| self.is_in_its_place().map(|()| done)) {
             Ok(Ok(next)) => {
                 self.next = Some(next);
                 self.waiting.clear();
@@ -124,11 +139,21 @@ impl Database {
                 Err(CommitError::Outbid(higher))
             }
             Err(error) => {
-                let error = CommitError::from(failure("write to", &self.path, error));
+                let error = CommitError::from(error);
                 self.closed = Some(error.to_string());
                 Err(error)
             }
         }
+    }
+
+    /// That the file is where others look for it. One that was removed takes writes as before, and
+    /// nobody would ever read them.
+    fn is_in_its_place(&self) -> Result<(), Failure> {
+        if identity(&self.path)? == self.identity {
+            return Ok(());
+        }
+        let other = std::io::Error::other("another file has taken its place");
+        Err(Failure::new("write to", &self.path, other))
     }
 
     fn ready(&self) -> Result<(), CommitError> {
@@ -229,6 +254,11 @@ fn contents(database: &impl ReadableDatabase) -> Result<Contents, redb::Error> {
         contents.records.push(row?.1.value().to_vec());
     }
     Ok(contents)
+}
+
+fn identity(path: &Path) -> Result<(u64, u64), Failure> {
+    let found = std::fs::metadata(path).map_err(|error| Failure::new("find", path, error))?;
+    Ok((found.dev(), found.ino()))
 }
 
 fn failure(what: &'static str, path: &Path, error: redb::Error) -> Failure {

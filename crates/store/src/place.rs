@@ -24,7 +24,8 @@ fn step(_: &'static str) -> io::Result<()> {
 }
 
 /// An open directory. Files are named relative to it, so that it stays the same one even if its
-/// path is given to another.
+/// path is given to another; each listing looks whether it was. What is written to a directory that
+/// nobody could find again is lost.
 #[derive(Debug)]
 pub(crate) struct Place {
     path: PathBuf,
@@ -57,9 +58,13 @@ impl Place {
     ///
     /// A listing is not taken in one moment: a process may be stopped in the middle of it. It shows
     /// every file that existed all the while, and any of those that came or went.
+    ///
+    /// # Errors
+    /// Also if the path names another directory by now, or none.
     pub(crate) fn list(&mut self) -> Result<Vec<Name>, Failure> {
         let mut read = || {
             step("list")?;
+            self.is_in_its_path()?;
             self.dir.rewind();
             let mut names = Vec::new();
             while let Some(entry) = self.dir.read() {
@@ -183,6 +188,14 @@ impl Place {
                 .and_then(|()| Ok(rustix::fs::fsync(self.dir()?)?))
                 .map_err(|error| Failure::new("sync the directory", &self.path, error)),
         }
+    }
+
+    fn is_in_its_path(&self) -> io::Result<()> {
+        let (named, ours) = (rustix::fs::stat(&self.path)?, rustix::fs::fstat(self.dir()?)?);
+        if (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino) {
+            return Ok(());
+        }
+        Err(io::Error::other("another directory has taken its place"))
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -187,3 +187,57 @@ fn what_a_process_confirmed_before_it_was_killed_is_there_for_the_next() {
         log.snapshot(b"on").unwrap();
     }
 }
+
+#[test]
+fn a_file_that_was_removed_confirms_nothing() {
+    for replaced in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut log, _) = claim(folder.path(), 1);
+        log.snapshot(b"0").unwrap();
+        std::fs::remove_file(folder.path().join("journal.redb")).unwrap();
+        let successor = replaced.then(|| claim(folder.path(), 2));
+        log.append(b"1").unwrap();
+        let said = log.commit().unwrap_err();
+        assert!(matches!(said, CommitError::Io { .. }), "{said}");
+        assert!(said.to_string().contains("journal.redb"), "{said}");
+        assert!(matches!(log.commit(), Err(CommitError::Poisoned(_))), "it is closed");
+        drop(successor);
+    }
+}
+
+/// The other process of the test below: stays in the middle of a transaction.
+#[test]
+fn the_process_that_hangs() {
+    let Some(place) = std::env::var_os(PLACE) else { return };
+    let database = redb::Builder::new()
+        .set_concurrency_mode(redb::ConcurrencyMode::MultiWriter)
+        .open(Path::new(&place).join("journal.redb"))
+        .unwrap();
+    let _transaction = database.begin_write().unwrap();
+    println!("in a transaction");
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn whoever_claims_waits_for_a_process_that_hangs_in_a_transaction_until_it_is_killed() {
+    use std::io::{BufRead, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    let (mut log, _) = claim(folder.path(), 1);
+    log.snapshot(b"all").unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "the_process_that_hangs", "--nocapture"]);
+    let child = command.env(PLACE, folder.path()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut hangs = Writer(child);
+    let mut lines = BufReader::new(hangs.0.stdout.take().unwrap()).lines();
+    lines.find(|line| line.as_ref().unwrap().contains("in a transaction")).unwrap().unwrap();
+    std::thread::scope(|scope| {
+        let (tell, told) = std::sync::mpsc::channel();
+        scope.spawn(move || tell.send(claim(folder.path(), 2).1));
+        let early = told.recv_timeout(std::time::Duration::from_millis(200));
+        hangs.0.kill().unwrap();
+        assert!(early.is_err(), "it claimed while another one was in a transaction");
+        assert_eq!(told.recv().unwrap().snapshot.as_deref(), Some(&b"all"[..]));
+    });
+}

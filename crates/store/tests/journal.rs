@@ -246,3 +246,21 @@ fn a_directory_that_is_none_is_an_error_that_names_it() {
     assert!(matches!(found, Error::Io { .. }) && found.to_string().contains(path));
     assert!(highest_epoch(&file).unwrap_err().to_string().contains(path));
 }
+
+#[test]
+fn a_directory_that_was_moved_away_confirms_nothing() {
+    for replaced in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("journal");
+        let (mut journal, _) = claim(&place, 1);
+        journal.snapshot(b"0").unwrap();
+        std::fs::rename(&place, folder.path().join("elsewhere")).unwrap();
+        let successor = replaced.then(|| claim(&place, 2));
+        journal.append(b"1").unwrap();
+        let said = journal.commit().unwrap_err();
+        assert!(matches!(said, CommitError::Io { .. }), "{said}");
+        assert!(said.to_string().contains(place.to_str().unwrap()), "{said}");
+        assert!(matches!(journal.commit(), Err(CommitError::Poisoned(_))), "it is closed");
+        drop(successor);
+    }
+}
