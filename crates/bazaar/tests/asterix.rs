@@ -39,7 +39,7 @@ fn own_count(stamp: &Stamp, node: u32) -> u64 {
 #[test]
 fn leader_election_with_any_number_of_nodes_and_several_that_start_it_at_once() {
     for (peers, peers_set) in [(3, "run.peers=3"), (6, "run.peers=6"), (9, "run.peers=9")] {
-        let sets = [peers_set, "group.initiator=every", "run.duration=1s"];
+        let sets = [peers_set, "group.initiator=every", "run.duration=3s"];
         on_both_hosts("asterix", &sets, |run| {
             assert_eq!(run.summary.elections.len(), 1, "{:?}", run.summary.elections);
             assert_eq!(run.summary.elections[0].leader, NodeId(peers), "the highest id");

@@ -224,7 +224,7 @@ fn tc_09_of_requests_for_the_last_units_one_is_served_and_nothing_is_corrupted()
         "buyer.quantity={min=5,max=5}",
         "buyer.think={min='0s',max='1ms'}",
         "trader.resign_probability=0",
-        "run.duration=1s",
+        "run.duration=3s",
     ];
     on_both_hosts("trading-post-udp", &with(&[&last]), |run| {
         assert_eq!(run.sales().len(), 1);
