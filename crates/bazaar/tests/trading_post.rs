@@ -142,7 +142,7 @@ fn test_4_the_trader_ends_after_40_sales_and_the_previous_one_takes_no_part_in_t
 
 #[test]
 fn test_5_pending_requests_are_served_first_by_the_next_trader() {
-    let busy = ["buyer.think={min='0s',max='5ms'}", "run.duration=3s"];
+    let busy = ["buyer.think={min='0s',max='5ms'}", "run.duration=1s"];
     on_both_hosts("trading-post", &with(&[&busy]), |run| {
         let (terms, purchases, served) = (run.terms(), run.purchases(), run.served());
         let mut pending = 0;
