@@ -10,7 +10,7 @@ use std::time::Duration;
 /// and by wanting the same core.
 const QUICK_MAX: Duration = Duration::from_micros(200);
 /// How much the last commit weighs in the average: one over this. A slow one among quick ones, of
-/// several milliseconds, is remembered for some tens of them.
+/// several milliseconds, is remembered for about ten of them.
 const WEIGHT: u32 = 8;
 /// The shortest wait for another turn that is worth it: below that, sleeping and waking cost as much
 /// as the commit that is saved.
@@ -72,7 +72,7 @@ impl Pace {
 
     /// The commit for this crowd begins, after a wait or without one.
     pub fn gathered(&mut self, crowd: Crowd, waited: bool) {
-        let was_in_vain = waited && crowd.writes < crowd.expected / 4 * 3;
+        let was_in_vain = waited && crowd.writes * 4 < crowd.expected * 3;
         self.rests = if was_in_vain { RESTS } else { self.rests.saturating_sub(1) };
     }
 
@@ -131,6 +131,15 @@ mod tests {
             pace.gathered(crowd, false);
         }
         assert!(pace.patience(crowd, Duration::ZERO).is_some());
+    }
+
+    #[test]
+    fn two_that_do_not_come_together_are_a_crowd_too() {
+        let mut pace = pace(1, SLOW);
+        let crowd = pace.crowd(1);
+        assert!(pace.patience(crowd, Duration::ZERO).is_some());
+        pace.gathered(crowd, true);
+        assert_eq!(pace.patience(crowd, Duration::ZERO), None, "it was in vain");
     }
 
     #[test]
