@@ -38,10 +38,10 @@ pub(crate) fn phase(market: &mut MarketWorld) {
     until(market, quiet, |_| false);
     // A session may have ended just now: the trader's market is ahead of the journal until that is
     // written down. A cart may have ended just now: its units are back on sale, and a seller that
-    // leaves withdraws them.
+    // leaves withdraws them, and tells of it when it has written that down.
     until(market, quiet + DONE_WITHIN, |market| {
-        let is_written = market.trader().is_some_and(|trader| market.world.has_writes_done(trader));
-        is_written && done(market)
+        let is_written = |(node, _)| market.world.has_writes_done(node);
+        market.trader().is_some() && market.peers().all(is_written) && done(market)
     });
     let now = market.world.now();
     let peers: Vec<_> = market.peers().map(|(node, peer)| (node, peer.clone())).collect();

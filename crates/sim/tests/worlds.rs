@@ -21,6 +21,7 @@ const ONCE_BROKEN: &[(u64, &str)] = &[
     (612, "a trader resigned while its market was being wound down"),
     (3064, "a seller left while a cart held units of it, which came back on sale"),
     (2_027_135, "a cart ended as the world did, and the seller that leaves withdrew its units"),
+    (3_018_667, "the same, while the answer to the seller waited for the seller's own disk"),
     (438_437, "a market was compared with its journal while a write was on its way to the disk"),
 ];
 
