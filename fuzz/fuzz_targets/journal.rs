@@ -16,6 +16,8 @@ const SEQUENCE: u64 = 1;
 struct Input {
     snapshot: Vec<u8>,
     commits: Vec<Commit>,
+    /// How many bytes before each commit need not be durable.
+    unsure_bytes: u16,
     /// Bytes behind the last commit.
     end: Vec<u8>,
     /// Where a byte is changed, and how.
@@ -52,7 +54,8 @@ fuzz_target!(|input: Input| {
                 continue;
             }
         }
-        salt.seal(bytes.len() as u64, &mut frame);
+        let end_bytes = bytes.len() as u64;
+        salt.seal(end_bytes, end_bytes - u64::from(input.unsure_bytes).min(end_bytes), &mut frame);
         bytes.extend_from_slice(&frame[..frame.len() - END_BYTES]);
     }
     bytes.extend_from_slice(&input.end);
@@ -86,7 +89,7 @@ fuzz_target!(|input: Input| {
         if let Some(record) = contents.records.get(count) {
             let mut frame = vec![0; HEAD_BYTES];
             segment::push_record(&mut frame, record);
-            salt.seal(again.len() as u64, &mut frame);
+            salt.seal(again.len() as u64, again.len() as u64, &mut frame);
             again.extend_from_slice(&frame[..frame.len() - END_BYTES]);
         }
     }

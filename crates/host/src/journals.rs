@@ -1,5 +1,9 @@
 //! Both journals of a node behind one sequence of numbered writes: what is durable, what was
 //! refused, and what a claim found.
+//!
+//! A commit is made as a whole, or in [`halves`].
+
+pub(crate) mod halves;
 
 use machine::{Epoch, Journal};
 use store::{ClaimError, CommitError, Contents, Durability, Log};
@@ -39,6 +43,8 @@ pub(crate) struct Journals {
     /// The first write to the common journal since the last commit.
     common_changed: Option<u64>,
     refused: Option<(u64, Epoch)>,
+    /// How many commits are under way, and of which journal.
+    under_way: (usize, Journal),
 }
 
 impl Journals {
@@ -57,11 +63,12 @@ impl Journals {
             own_changed: false,
             common_changed: None,
             refused: None,
+            under_way: (0, Journal::Own),
         }
     }
 
     /// Makes durable these writes, which are numbered and follow the last ones, in one commit, and
-    /// tells at once what became of them.
+    /// tells at once what became of them. None is under way.
     ///
     /// # Errors
     /// A journal failed: nobody may be told of what is not durable by now.
@@ -164,12 +171,16 @@ impl Journals {
             let committed = common.commit();
             self.refuse_if_outbid(first, committed)?;
         }
+        self.tell_refused(tell);
+        self.tell_durable(self.last_write, tell);
+        Ok(())
+    }
+
+    fn tell_refused(&mut self, tell: &mut dyn FnMut(Event)) {
         if let Some((write, epoch)) = self.refused.take() {
             self.tell_durable(write - 1, tell);
             tell(Event::Refused { write, epoch });
         }
-        self.tell_durable(self.last_write, tell);
-        Ok(())
     }
 
     fn tell_durable(&mut self, write: u64, tell: &mut dyn FnMut(Event)) {
@@ -179,6 +190,7 @@ impl Journals {
         }
     }
 
+    /// Closes the common journal if another epoch has it, from this write on at the latest.
     fn refuse_if_outbid(
         &mut self,
         first: u64,
@@ -189,6 +201,8 @@ impl Journals {
             Err(CommitError::Outbid(epoch)) => {
                 self.common = None;
                 self.common_changed = None;
+                // What is under way is all for this journal, and refused as well.
+                let first = if self.is_at_rest() { first } else { self.told + 1 };
                 self.refused = Some((first, epoch));
                 Ok(())
             }
@@ -226,26 +240,30 @@ fn own_failed(error: CommitError) -> HostError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use machine::NodeId;
 
-    fn epoch(counter: u64) -> Epoch {
+    pub fn epoch(counter: u64) -> Epoch {
         Epoch { counter, node: NodeId(1) }
     }
 
-    fn record(journal: Journal) -> Work<'static> {
+    pub fn record(journal: Journal) -> Work<'static> {
         Work::Record(journal, &[1])
     }
 
-    fn snapshot(journal: Journal) -> Work<'static> {
+    pub fn snapshot(journal: Journal) -> Work<'static> {
         Work::Snapshot(journal, &[0])
     }
 
     /// What becomes of writes that are numbered from `first`.
-    fn write(journals: &mut Journals, first: u64, works: Vec<Work<'_>>) -> Vec<String> {
+    pub fn write(journals: &mut Journals, first: u64, works: Vec<Work<'_>>) -> Vec<String> {
         let mut events = Vec::new();
         journals.write((first..).zip(works), &mut |event| events.push(event)).unwrap();
+        text(&events)
+    }
+
+    pub fn text(events: &[Event]) -> Vec<String> {
         let text = events.iter().map(|event| match event {
             Event::Claimed { epoch, contents } => {
                 format!("Claimed({epoch}, {} records)", contents.records.len())

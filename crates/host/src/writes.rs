@@ -49,6 +49,17 @@ impl Turn {
             && self.writes.iter().all(|(_, kind, _)| matches!(kind, Kind::Record(_)))
     }
 
+    /// The journal that it adds records to, if it does nothing else.
+    pub fn sole_journal(&self) -> Option<Journal> {
+        let journal_of = |kind: &Kind| match kind {
+            Kind::Record(journal) => Some(*journal),
+            Kind::Snapshot(_) | Kind::TooLarge(..) | Kind::Claim(_) => None,
+        };
+        let first = journal_of(&self.writes.first()?.1)?;
+        let all = self.writes.iter().all(|(_, kind, _)| journal_of(kind) == Some(first));
+        all.then_some(first)
+    }
+
     /// Adds the bytes of the write that is added next.
     ///
     /// # Errors
@@ -102,6 +113,21 @@ mod tests {
         let expected =
             ["(7, Snapshot(Own, [1]))", "(8, Claim(2.1))", "(9, Record(Common, [2, 97, 98]))"];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn records_of_one_journal_alone_have_a_sole_journal() {
+        let turn_of = |kinds: &[Kind]| {
+            let mut turn = Turn::default();
+            (1..).zip(kinds).for_each(|(write, kind)| turn.push(write, *kind));
+            turn.sole_journal()
+        };
+        let (own, common) = (Kind::Record(Journal::Own), Kind::Record(Journal::Common));
+        assert_eq!(turn_of(&[own, own]), Some(Journal::Own));
+        assert_eq!(turn_of(&[common]), Some(Journal::Common));
+        assert_eq!(turn_of(&[common, own]), None);
+        assert_eq!(turn_of(&[own, Kind::Snapshot(Journal::Own)]), None);
+        assert_eq!(turn_of(&[]), None);
     }
 
     #[test]

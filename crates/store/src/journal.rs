@@ -9,7 +9,7 @@ use crate::error::Failure;
 use crate::name::Name;
 use crate::place::Place;
 use crate::segment::{self, HEAD_BYTES};
-use crate::writing::{Segment, Spare};
+use crate::writing::{Segment, Spare, Synced, Written};
 use crate::{
     BATCH_MAX_BYTES, ClaimError, CommitError, Contents, Durability, RECORD_MAX_BYTES,
     SNAPSHOT_MAX_BYTES, read,
@@ -17,8 +17,8 @@ use crate::{
 
 /// The right of one epoch to write to a journal, until a higher one claims it.
 ///
-/// Nothing is confirmed until [`snapshot`](Self::snapshot) or [`commit`](Self::commit) returns
-/// `Ok`. After an error other than [`CommitError::NoSnapshot`] and [`CommitError::TooLarge`] the
+/// Nothing is confirmed until [`snapshot`](Self::snapshot), [`commit`](Self::commit) or
+/// [`confirm`](Self::confirm) returns `Ok`. After an error other than [`CommitError::NoSnapshot`] and [`CommitError::TooLarge`] the
 /// journal takes no more.
 #[derive(Debug)]
 pub struct Journal {
@@ -80,7 +80,8 @@ impl Journal {
     }
 
     /// Replaces all that stands in the journal: begins a new segment, confirms it, deletes the older
-    /// ones, and keeps the last one's file for the next. Records that wait for a commit are dropped; the snapshot covers them.
+    /// ones, and keeps the last one's file for the next. Records that wait for a commit are dropped; the
+    /// snapshot covers them, and those that are on their way to the disk.
     ///
     /// # Errors
     /// See [`CommitError`]; the snapshot is not confirmed then. After [`CommitError::TooLarge`] all
@@ -109,6 +110,7 @@ impl Journal {
         }
         limit("record", record.len() as u64, RECORD_MAX_BYTES as u64)?;
         if self.batch.len() + 4 + record.len() > HEAD_BYTES + BATCH_MAX_BYTES {
+            // Durable with the rest of its commit.
             let result = self.write_batch();
             self.settle(result)?;
         }
@@ -124,11 +126,72 @@ impl Journal {
     /// [`CommitError::TooLarge`] they still wait.
     pub fn commit(&mut self) -> Result<(), CommitError> {
         self.ready()?;
-        let result = self.write_batch().and_then(|()| self.confirm().map(drop));
-        self.settle(result)
+        let result = self.write_batch().and_then(|()| self.sync()).and_then(|()| self.look());
+        self.settle(result.map(drop))
     }
 
-    /// Writes the records that wait, as one frame, and makes them durable.
+    /// The first half of a commit: writes the records that were appended, so that others can be
+    /// appended and written while somebody waits for the disk. Any number of them may be on their way
+    /// to it, and whatever it keeps of them if the machine stops, a prefix of them will be read.
+    ///
+    /// ```
+    /// # use machine::{Epoch, NodeId};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let epoch = Epoch::ZERO.next(NodeId(1));
+    /// # let (mut journal, _) = store::Journal::claim(folder.path(), epoch, store::Durability::Disk)?;
+    /// # journal.snapshot(b"ten apples")?;
+    /// journal.append(b"sold two")?;
+    /// let two = journal.write()?;
+    /// journal.append(b"sold three")?;
+    /// let three = journal.write()?;
+    /// let two = std::thread::spawn(move || two.sync());
+    /// let three = three.sync();
+    /// journal.confirm(three)?; // and what was written before it
+    /// # journal.confirm(two.join().unwrap())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// See [`CommitError`]; none of the records is confirmed then. After
+    /// [`CommitError::TooLarge`] they still wait.
+    pub fn write(&mut self) -> Result<Written, CommitError> {
+        self.ready()?;
+        let result = self.write_to_wait_for();
+        let (written, result) = match result {
+            Ok(written) => (Some(written), Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        self.settle(result)?;
+        written.ok_or(CommitError::NoSnapshot)
+    }
+
+    /// The second half: confirms all that was written before and with what was waited for, if a look
+    /// tells that no higher epoch claimed the journal meanwhile.
+    ///
+    /// # Errors
+    /// See [`CommitError`]; nothing more is confirmed then, be it durable or not.
+    pub fn confirm(&mut self, synced: Synced) -> Result<(), CommitError> {
+        self.ready()?;
+        let segment = self.segment.as_mut().ok_or(CommitError::NoSnapshot)?;
+        let settled = segment.settle(&self.place, synced).map_err(CommitError::from);
+        let result = settled.and_then(|()| self.look());
+        self.settle(result.map(drop))
+    }
+
+    fn write_to_wait_for(&mut self) -> Result<Written, CommitError> {
+        let segment = self.segment.as_mut().ok_or(CommitError::NoSnapshot)?;
+        let file = segment.open_again(&self.place)?;
+        self.write_batch()?;
+        let segment = self.segment.as_ref().ok_or(CommitError::NoSnapshot)?;
+        Ok(segment.written(&self.place, file))
+    }
+
+    fn sync(&mut self) -> Result<(), CommitError> {
+        let segment = self.segment.as_mut().ok_or(CommitError::NoSnapshot)?;
+        Ok(segment.sync(&self.place)?)
+    }
+
+    /// Writes the records that wait, as one frame.
     fn write_batch(&mut self) -> Result<(), CommitError> {
         let segment = self.segment.as_mut().ok_or(CommitError::NoSnapshot)?;
         if self.batch.len() == HEAD_BYTES {
@@ -150,7 +213,7 @@ impl Journal {
         let name = segment.name();
         let last = self.segment.replace(segment);
         self.batch.truncate(HEAD_BYTES);
-        let names = self.confirm()?;
+        let names = self.look()?;
         // Oldest first: the lemma in TAKEOVER.md rests on it. What cannot be deleted is harmless,
         // and the next snapshot tries again.
         let last_name = last.as_ref().map_or(name, Segment::name);
@@ -162,7 +225,7 @@ impl Journal {
     }
 
     /// Looks whether this epoch is still the highest, after all that was written.
-    fn confirm(&mut self) -> Result<Vec<Name>, CommitError> {
+    fn look(&mut self) -> Result<Vec<Name>, CommitError> {
         let segment = self.segment.as_ref().ok_or(CommitError::NoSnapshot)?;
         let names = self.place.list()?;
         let higher = |names| read::highest(names).filter(|other| *other > self.epoch);

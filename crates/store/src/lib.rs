@@ -54,6 +54,7 @@ pub use error::{ClaimError, CommitError, Error};
 pub use journal::Journal;
 pub use log::{Form, Log};
 pub use read::{highest_epoch, read};
+pub use writing::{Synced, Written};
 
 /// The largest record, in bytes: as much as one message of the network may carry.
 pub const RECORD_MAX_BYTES: usize = 1 << 20;
@@ -90,8 +91,8 @@ pub struct Contents {
     pub snapshot: Option<Vec<u8>>,
     /// The records since, in the order in which they were appended.
     pub records: Vec<Vec<u8>>,
-    /// What was left out because it was written in part only: the commit that was under way when
-    /// the writer died. It was never confirmed.
+    /// What was left out because it was written in part only: the commits that were under way when
+    /// the writer died. They were never confirmed.
     pub cut: Option<Cut>,
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use machine::Epoch;
 
-use crate::{ClaimError, CommitError, Contents, Database, Durability, Journal};
+use crate::{ClaimError, CommitError, Contents, Database, Durability, Journal, Synced, Written};
 
 /// How a journal is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,6 +63,24 @@ pub trait Log: std::fmt::Debug + Send {
     /// # Errors
     /// See [`CommitError`]; none of the records is confirmed then.
     fn commit(&mut self) -> Result<(), CommitError>;
+
+    /// The first half of a commit; none if it cannot be halved, and records still wait for one.
+    ///
+    /// # Errors
+    /// See [`Journal::write`].
+    fn write(&mut self) -> Result<Option<Written>, CommitError> {
+        Ok(None)
+    }
+
+    /// The second half of a commit that was halved: see [`Journal::confirm`]. Who halves none has
+    /// only whole ones.
+    ///
+    /// # Errors
+    /// See [`CommitError`].
+    fn confirm(&mut self, synced: Synced) -> Result<(), CommitError> {
+        drop(synced);
+        self.commit()
+    }
 }
 
 impl Log for Journal {
@@ -80,5 +98,13 @@ impl Log for Journal {
 
     fn commit(&mut self) -> Result<(), CommitError> {
         self.commit()
+    }
+
+    fn write(&mut self) -> Result<Option<Written>, CommitError> {
+        self.write().map(Some)
+    }
+
+    fn confirm(&mut self, synced: Synced) -> Result<(), CommitError> {
+        self.confirm(synced)
     }
 }

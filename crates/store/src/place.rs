@@ -93,6 +93,15 @@ impl Place {
         }
     }
 
+    /// Opens a file of ours once more.
+    pub(crate) fn open_again(&self, file: &File, name: Name) -> Result<File, Failure> {
+        let again = self.open_to_read(name)?.filter(|again| {
+            let inode = |file| status(file, StatxFlags::INO).map(|status| status.stx_ino);
+            matches!((inode(again), inode(file)), (Ok(one), Ok(other)) if one == other)
+        });
+        again.ok_or_else(|| Failure::new("open", &self.path_of(name), io::ErrorKind::NotFound))
+    }
+
     fn open_file(&self, what: &'static str, name: Name, flags: OFlags) -> Result<File, Failure> {
         let open = || {
             step(what)?;
@@ -170,13 +179,7 @@ impl Place {
 
     /// Waits until a file's bytes are durable.
     pub(crate) fn sync(&self, file: &File, name: Name) -> Result<(), Failure> {
-        match self.durability {
-            Durability::Memory => return Ok(()),
-            Durability::Disk => {}
-            Durability::SlowedDisk(by) => std::thread::sleep(by),
-        }
-        step("sync")
-            .and_then(|()| file.sync_data())
+        sync(file, self.durability)
             .map_err(|error| Failure::new("sync", &self.path_of(name), error))
     }
 
@@ -213,6 +216,17 @@ impl Place {
     fn dir(&self) -> io::Result<BorrowedFd<'_>> {
         Ok(self.dir.fd()?)
     }
+}
+
+/// Waits until a file's bytes are as durable as they shall be.
+pub(crate) fn sync(file: &File, durability: Durability) -> io::Result<()> {
+    match durability {
+        Durability::Memory => return Ok(()),
+        Durability::Disk => {}
+        Durability::SlowedDisk(by) => std::thread::sleep(by),
+    }
+    step("sync")?;
+    file.sync_data()
 }
 
 /// Asks for one property of a file, and not for its times: once somebody has seen a file's times,

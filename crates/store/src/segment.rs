@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! header   magic and version 8 | epoch's counter 8 | epoch's node 4 | sequence 8 | checksum 4
-//! frame    size 4 | head checksum 4 | body checksum 4 | body | zeros up to a multiple of 8
+//! frame    size 4 | unsure 4 | head checksum 4 | body checksum 4 | body | zeros up to a multiple of 8
 //! batch    the body of a commit's frame: for each record its length 4, then the record
 //! end      eight zeros, which the next frame is written over
 //! ```
 //!
 //! Numbers are little-endian; the size of a frame counts its head and body, so it is never zero.
+//! *Unsure* says how many bytes before the frame were not known to be durable when it was written.
 //! Behind the end stand zeros, or what is left of an earlier segment whose file this one is written
 //! over.
 //!
@@ -17,25 +18,30 @@
 //! differ in their sequence differ within 32 bits, which CRC-32 never maps to the same checksum, and
 //! the same offset and size under two salts never have the same one either.
 //!
-//! A commit is one frame with one checksum, because a disk may write the later half of a batch and
-//! lose the earlier one when the power fails. With a frame for each record that would look like a
-//! hole in the middle; with one for the batch the whole batch is torn, and nothing valid follows.
-//! For the same reason a frame behind a bad one proves damage: the writer puts a frame down only
-//! when the one before it is in its place. Where the next frame may begin, its head is enough; from
-//! there on only a whole frame counts, because among the millions of places in a long file chance
-//! alone makes a head now and then.
+//! A commit is one frame with one checksum (a very large one is several), because a disk may write
+//! the later half of a batch and lose the earlier one when the power fails. With a frame for each
+//! record that would look like a hole in the middle; with one for the batch the whole batch is torn.
+//!
+//! Several commits may be on their way to the disk at a time, and it may keep any of them and lose
+//! any other. So a bad frame is the torn end, and what follows it was never confirmed, unless a later
+//! frame was written when the bad one was durable already: that proves damage. Where the next frame
+//! may begin, its head is enough; from there on only a whole frame counts, because among the millions
+//! of places in a long file chance alone makes a head now and then.
 
 use machine::Epoch;
 
 use crate::{BATCH_MAX_BYTES, Contents, Cut, SNAPSHOT_MAX_BYTES};
 
-const MAGIC: [u8; 8] = *b"bzjrnl\0\x01";
+const MAGIC: [u8; 8] = *b"bzjrnl\0\x02";
+
+/// Where in the header the version stands.
+const VERSION_AT: usize = 7;
 
 /// Size of a segment's header.
 pub const HEADER_BYTES: usize = 32;
 
 /// Size of a frame's head.
-pub const HEAD_BYTES: usize = 12;
+pub const HEAD_BYTES: usize = 16;
 
 /// Size of the mark behind the last frame.
 pub const END_BYTES: usize = ALIGNMENT;
@@ -77,45 +83,59 @@ impl Salt {
         Self(word(&header(epoch, sequence), HEADER_BYTES - 4))
     }
 
-    /// Makes `frame`, [`HEAD_BYTES`] of room and a body, valid at `offset`: fills in the head and
-    /// pads it and marks the end, [`END_BYTES`] that belong to no frame. The caller has checked that
-    /// the body is within its limit.
-    pub fn seal(self, offset: u64, frame: &mut Vec<u8>) {
+    /// Makes `frame`, [`HEAD_BYTES`] of room and a body, valid at `offset`, when all before
+    /// `firm_bytes` is durable: fills in the head and pads it and marks the end, [`END_BYTES`] that
+    /// belong to no frame. The caller has checked that the body is within its limit, and that both
+    /// places are within a segment.
+    pub fn seal(self, offset: u64, firm_bytes: u64, frame: &mut Vec<u8>) {
         let size = (frame.len() as u32).to_le_bytes();
-        let head_checksum = self.head_checksum(offset, size);
+        let unsure = ((offset - firm_bytes) as u32).to_le_bytes();
+        let head_checksum = self.head_checksum(offset, size, unsure);
         let body_checksum = body_checksum(head_checksum, &frame[HEAD_BYTES..]);
         frame[..4].copy_from_slice(&size);
-        frame[4..8].copy_from_slice(&head_checksum.to_le_bytes());
-        frame[8..HEAD_BYTES].copy_from_slice(&body_checksum.to_le_bytes());
+        frame[4..8].copy_from_slice(&unsure);
+        frame[8..12].copy_from_slice(&head_checksum.to_le_bytes());
+        frame[12..HEAD_BYTES].copy_from_slice(&body_checksum.to_le_bytes());
         frame.resize(frame.len().next_multiple_of(ALIGNMENT), 0);
         frame.extend_from_slice(&END);
     }
 
-    fn head_checksum(self, offset: u64, size: [u8; 4]) -> u32 {
+    fn head_checksum(self, offset: u64, size: [u8; 4], unsure: [u8; 4]) -> u32 {
         let mut hasher = crc32fast::Hasher::new_with_initial(self.0);
         hasher.update(&offset.to_le_bytes());
         hasher.update(&size);
+        hasher.update(&unsure);
         hasher.finalize()
     }
 
-    /// The size of the frame whose head stands at `offset`; none if no valid head does, of a body
-    /// that may have so many bytes.
-    fn head(self, bytes: &[u8], offset: usize, body_max: usize) -> Option<usize> {
+    /// The head that stands at `offset`; none if no valid one does, of a body that may have so many
+    /// bytes.
+    fn head(self, bytes: &[u8], offset: usize, body_max: usize) -> Option<Head> {
         let head = bytes.get(offset..offset.checked_add(HEAD_BYTES)?)?;
-        let size = word(head, 0);
+        let (size, unsure) = (word(head, 0), word(head, 4));
         // Most of what is no head is told by its size alone, which makes a search fast.
         let valid = (HEAD_BYTES..=HEAD_BYTES + body_max).contains(&(size as usize))
-            && word(head, 4) == self.head_checksum(offset as u64, size.to_le_bytes());
-        valid.then_some(size as usize)
+            && word(head, 8)
+                == self.head_checksum(offset as u64, size.to_le_bytes(), unsure.to_le_bytes());
+        let firm = offset.checked_sub(unsure as usize)?;
+        valid.then_some(Head { size: size as usize, firm })
     }
 
     /// The body of the frame at `offset`; none if no whole frame stands there.
     fn body(self, bytes: &[u8], offset: usize, body_max: usize) -> Option<&[u8]> {
-        let size = self.head(bytes, offset, body_max)?;
+        let size = self.head(bytes, offset, body_max)?.size;
         let frame = bytes.get(offset..offset.checked_add(size)?)?;
         let (head, body) = frame.split_at(HEAD_BYTES);
-        (body_checksum(word(head, 4), body) == word(head, 8)).then_some(body)
+        (body_checksum(word(head, 8), body) == word(head, 12)).then_some(body)
     }
+}
+
+/// The head of a frame.
+struct Head {
+    /// How many bytes the frame has.
+    size: usize,
+    /// Up to where all was durable when it was written.
+    firm: usize,
 }
 
 /// The first bytes of a segment: its header and snapshot, and the mark behind them.
@@ -123,7 +143,7 @@ pub fn begin(epoch: Epoch, sequence: u64, snapshot: &[u8]) -> Vec<u8> {
     let mut frame = Vec::with_capacity(HEAD_BYTES + snapshot.len() + ALIGNMENT);
     frame.resize(HEAD_BYTES, 0);
     frame.extend_from_slice(snapshot);
-    Salt::of(epoch, sequence).seal(HEADER_BYTES as u64, &mut frame);
+    Salt::of(epoch, sequence).seal(HEADER_BYTES as u64, HEADER_BYTES as u64, &mut frame);
     frame.splice(..0, header(epoch, sequence));
     frame
 }
@@ -142,6 +162,10 @@ pub fn push_record(frame: &mut Vec<u8>, record: &[u8]) {
 pub fn decode(bytes: &[u8], epoch: Epoch, sequence: u64) -> Result<Contents, Damage> {
     let damage = |offset, what| Err(Damage { offset: offset as u64, what });
     if bytes.get(..HEADER_BYTES) != Some(&header(epoch, sequence)) {
+        if bytes.starts_with(&MAGIC[..VERSION_AT]) && bytes.get(VERSION_AT) != MAGIC.get(VERSION_AT)
+        {
+            return damage(0, "its format is of a version that this program does not know");
+        }
         return damage(0, "the header is not the one that the file's name asks for");
     }
     let salt = Salt::of(epoch, sequence);
@@ -156,8 +180,11 @@ pub fn decode(bytes: &[u8], epoch: Epoch, sequence: u64) -> Result<Contents, Dam
         }
         offset = after(offset, batch);
     }
-    if follows_a_frame(salt, bytes, offset) {
-        return damage(offset, "a commit does not match its checksum, and others follow it");
+    if was_durable(salt, bytes, offset) {
+        return damage(
+            offset,
+            "a commit does not match its checksum, and later ones say that it did",
+        );
     }
     Ok(Contents { snapshot: Some(snapshot.to_vec()), records, cut: torn_end(bytes, offset) })
 }
@@ -180,12 +207,13 @@ fn push_records(batch: &[u8], records: &mut Vec<Vec<u8>>) -> bool {
     rest.is_empty()
 }
 
-/// Whether a commit was written behind the bad frame at `offset`.
-fn follows_a_frame(salt: Salt, bytes: &[u8], offset: usize) -> bool {
+/// Whether a commit was written behind the bad frame at `offset` when that was durable already.
+fn was_durable(salt: Salt, bytes: &[u8], offset: usize) -> bool {
     let next_max = offset + (HEAD_BYTES + BATCH_MAX_BYTES).next_multiple_of(ALIGNMENT);
     (offset + ALIGNMENT..bytes.len()).step_by(ALIGNMENT).any(|place| {
-        let is_head = salt.head(bytes, place, BATCH_MAX_BYTES).is_some();
-        is_head && (place <= next_max || salt.body(bytes, place, BATCH_MAX_BYTES).is_some())
+        let head = salt.head(bytes, place, BATCH_MAX_BYTES);
+        head.is_some_and(|head| head.firm > offset)
+            && (place <= next_max || salt.body(bytes, place, BATCH_MAX_BYTES).is_some())
     })
 }
 

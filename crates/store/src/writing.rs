@@ -6,6 +6,10 @@
 //!
 //! So two files take turns. They have their blocks already, and an append within them changes no
 //! metadata: `fdatasync` writes the records and nothing else, even right after a snapshot.
+//!
+//! A frame that is [`Written`] is on its way to the disk; others may be written behind it meanwhile.
+//! Linux tells an error of the disk once to each open file, so each of those that wait has one to
+//! itself: whoever finds no error knows that all is durable that was written before, by whomever.
 
 use std::fs::File;
 use std::io;
@@ -15,7 +19,7 @@ use machine::Epoch;
 use crate::error::Failure;
 use crate::journal::limit;
 use crate::name::Name;
-use crate::place::Place;
+use crate::place::{self, Place};
 use crate::segment::{self, END_BYTES, Salt};
 use crate::{CommitError, Durability, SEGMENT_MAX_BYTES};
 
@@ -39,8 +43,39 @@ pub(crate) struct Segment {
     salt: Salt,
     /// Where the next frame goes.
     end_bytes: u64,
+    /// Up to where all is durable.
+    firm_bytes: u64,
     /// Up to where the file has its blocks.
     filled_bytes: u64,
+    /// The same file, opened again, for those that wait for it; as many as ever did so at a time.
+    again: Vec<File>,
+}
+
+/// What was written and may not be durable yet: [`sync`](Self::sync) waits for it.
+#[derive(Debug)]
+#[must_use = "it is durable when it was synced, and confirmed when the journal says so"]
+pub struct Written {
+    file: File,
+    durability: Durability,
+    sequence: u64,
+    end_bytes: u64,
+}
+
+/// What became of something [`Written`].
+#[derive(Debug)]
+#[must_use = "it is confirmed when the journal says so"]
+pub struct Synced {
+    written: Written,
+    outcome: io::Result<()>,
+}
+
+impl Written {
+    /// Waits until all that the journal was given up to here is durable, or cannot be. Any thread
+    /// may do this, beside others and while the journal is written to.
+    pub fn sync(self) -> Synced {
+        let outcome = place::sync(&self.file, self.durability);
+        Synced { written: self, outcome }
+    }
 }
 
 /// The file of an earlier segment of this epoch, under the name of the next one's part.
@@ -73,7 +108,16 @@ impl Segment {
         place.write((&file, part), &bytes, 0)?;
         let end_bytes = (bytes.len() - END_BYTES) as u64;
         let salt = Salt::of(epoch, sequence);
-        let mut segment = Self { file, name: part, sequence, salt, end_bytes, filled_bytes };
+        let mut segment = Self {
+            file,
+            name: part,
+            sequence,
+            salt,
+            end_bytes,
+            firm_bytes: end_bytes,
+            filled_bytes,
+            again: Vec::new(),
+        };
         segment.fill(place)?;
         place.sync(&segment.file, part)?;
         place.rename(part, name)?;
@@ -81,15 +125,47 @@ impl Segment {
         Ok(Self { name, ..segment })
     }
 
-    /// Writes a frame, room for its head and a body, and makes it durable.
+    /// Writes a frame, room for its head and a body.
     pub(crate) fn write(&mut self, place: &Place, frame: &mut Vec<u8>) -> Result<(), CommitError> {
         let end_bytes = self.end_bytes + (frame.len() as u64).next_multiple_of(8);
         limit("segment", end_bytes + END_BYTES as u64, SEGMENT_MAX_BYTES)?;
-        self.salt.seal(self.end_bytes, frame);
+        self.salt.seal(self.end_bytes, self.firm_bytes, frame);
         place.write((&self.file, self.name), frame, self.end_bytes)?;
         self.end_bytes = end_bytes;
-        self.fill(place)?;
-        Ok(place.sync(&self.file, self.name)?)
+        Ok(self.fill(place)?)
+    }
+
+    /// Makes durable all that was written.
+    pub(crate) fn sync(&mut self, place: &Place) -> Result<(), Failure> {
+        if self.firm_bytes < self.end_bytes {
+            place.sync(&self.file, self.name)?;
+            self.firm_bytes = self.end_bytes;
+        }
+        Ok(())
+    }
+
+    /// A file to wait with for what is written next. It must be open before that: an error that was
+    /// told to another meanwhile is not told to a file that is opened later.
+    pub(crate) fn open_again(&mut self, place: &Place) -> Result<File, Failure> {
+        self.again.pop().map_or_else(|| place.open_again(&self.file, self.name), Ok)
+    }
+
+    /// What was written up to now, to be waited for with `file`.
+    pub(crate) fn written(&self, place: &Place, file: File) -> Written {
+        let (durability, sequence) = (place.durability(), self.sequence);
+        Written { file, durability, sequence, end_bytes: self.end_bytes }
+    }
+
+    /// Takes back what was waited for. Nothing is to be known of an earlier segment: whoever replaced
+    /// it made durable what stood there.
+    pub(crate) fn settle(&mut self, place: &Place, synced: Synced) -> Result<(), Failure> {
+        let Synced { written, outcome } = synced;
+        outcome.map_err(|error| Failure::new("sync", &place.path_of(self.name), error))?;
+        if written.sequence == self.sequence {
+            self.firm_bytes = self.firm_bytes.max(written.end_bytes);
+            self.again.push(written.file);
+        }
+        Ok(())
     }
 
     /// Writes zeros behind the end if nothing is left of those that were written before.

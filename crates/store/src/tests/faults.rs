@@ -31,13 +31,22 @@ fn write(dir: &Path, epoch: Epoch) -> Outcome {
         for letters in ["ab", "cd"] {
             journal.snapshot(all.as_bytes())?;
             outcome.confirmed = all.clone();
+            let mut under_way = Vec::new();
             for letter in letters.chars() {
                 all.push(letter);
                 outcome.tried = all.clone();
                 journal.append(letter.to_string().as_bytes())?;
-                journal.commit()?;
-                outcome.confirmed = all.clone();
+                under_way.push((journal.write()?, all.clone()));
             }
+            for (written, text) in under_way {
+                journal.confirm(written.sync())?;
+                outcome.confirmed = text;
+            }
+            all.push('-');
+            outcome.tried = all.clone();
+            journal.append(b"-")?;
+            journal.commit()?;
+            outcome.confirmed = all.clone();
         }
         Ok(())
     };
@@ -61,7 +70,7 @@ fn nothing_confirmed_is_lost_whichever_call_fails_and_the_next_claim_mends_all()
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path();
         let before = write(dir, epoch(1));
-        assert_eq!(before.confirmed, "abcd");
+        assert_eq!(before.confirmed, "ab-cd-");
 
         let (left, failed) = (Cell::new(failing), Rc::new(Cell::new("")));
         let hook_failed = Rc::clone(&failed);
@@ -84,7 +93,7 @@ fn nothing_confirmed_is_lost_whichever_call_fails_and_the_next_claim_mends_all()
         let standing = text(&read(dir).unwrap().unwrap());
         assert!(standing.starts_with(&before.confirmed), "{failed}: {standing}");
         assert!(standing.starts_with(&outcome.confirmed), "{failed}: {standing}");
-        assert!("abcdabcd".starts_with(&standing), "{failed}: {standing}");
+        assert!("ab-cd-ab-cd-".starts_with(&standing), "{failed}: {standing}");
         match &outcome.error {
             Some(error) => {
                 assert!(error.contains("no storage space"), "{error}");
@@ -98,13 +107,40 @@ fn nothing_confirmed_is_lost_whichever_call_fails_and_the_next_claim_mends_all()
         }
 
         let after = write(dir, epoch(3));
-        assert_eq!(after.confirmed, standing + "abcd");
+        assert_eq!(after.confirmed, standing + "ab-cd-");
         let files = std::fs::read_dir(dir).unwrap().count();
         assert_eq!(files, 2, "a segment and a spare: all older files are deleted");
         if failed.is_empty() {
             assert!(failing > 40, "the script has steps: {failing}");
             return;
         }
+    }
+}
+
+#[test]
+fn a_disk_that_fails_one_of_two_commits_under_way_confirms_neither() {
+    for failing in [0, 1] {
+        let folder = tempfile::tempdir().unwrap();
+        let epoch = Epoch { counter: 1, node: NodeId(1) };
+        let (mut journal, _) = Journal::claim(folder.path(), epoch, Durability::Disk).unwrap();
+        journal.snapshot(b"").unwrap();
+        let mut write = |record: &[u8]| {
+            journal.append(record).unwrap();
+            journal.write().unwrap()
+        };
+        let under_way = [write(b"a"), write(b"b")];
+        let syncs = Cell::new(0);
+        let hook = move |_| match syncs.replace(syncs.get() + 1) == failing {
+            true => Err(io::Error::from(io::ErrorKind::StorageFull)),
+            false => Ok(()),
+        };
+        let synced = with_hook(hook, || under_way.map(crate::Written::sync));
+        let mut outcomes = synced.map(|synced| journal.confirm(synced)).into_iter();
+        let first = outcomes.next().unwrap();
+        // Each waits with a file of its own, so the first one knows of its own bytes.
+        assert_eq!(first.is_ok(), failing == 1, "{first:?}");
+        assert!(outcomes.next().unwrap().is_err(), "whichever failed");
+        assert!(matches!(journal.append(b"c"), Err(CommitError::Poisoned(_))));
     }
 }
 

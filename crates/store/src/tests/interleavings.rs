@@ -52,13 +52,31 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// The second is written before the first is confirmed.
+    fn write_two(&mut self, letters: [char; 2]) -> Result<(), CommitError> {
+        let mut write = |letter: char| -> Result<_, CommitError> {
+            self.text.push(letter);
+            self.journal.append(letter.to_string().as_bytes())?;
+            Ok((self.journal.write()?, self.text.clone()))
+        };
+        for (written, text) in [write(letters[0])?, write(letters[1])?] {
+            self.journal.confirm(written.sync())?;
+            self.told(&text);
+        }
+        Ok(())
+    }
+
     fn told_confirmed(&self) {
+        self.told(&self.text);
+    }
+
+    fn told(&self, text: &str) {
         let mut confirmed = self.confirmed.lock().unwrap();
-        if self.text.starts_with(&confirmed.1) {
-            *confirmed = (self.epoch, self.text.clone());
+        if text.starts_with(&confirmed.1) {
+            *confirmed = (self.epoch, text.to_owned());
         }
         // Who is stopped between its last look and its return tells late of what others have read.
-        assert!(confirmed.1.starts_with(&self.text), "{} and {}", confirmed.1, self.text);
+        assert!(confirmed.1.starts_with(text), "{} and {text}", confirmed.1);
     }
 }
 
@@ -77,7 +95,7 @@ fn explore(claimers: &[u64], preemptions_max: usize) -> usize {
             let mut work = || {
                 old.write('a')?;
                 old.snapshot()?;
-                old.write('b')
+                old.write_two(['b', 'c'])
             };
             tolerate(work());
         })];

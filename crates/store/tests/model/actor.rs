@@ -163,7 +163,10 @@ pub fn step(world: &World, id: usize, broken: Broken) -> Result<Vec<World>, Stri
         }
         At::Write => {
             write(&mut next, id);
-            next.actors[id].at = At::List(next.begin_listing(), For::Confirm);
+            match actor.job() {
+                Some(Job::Write(_)) => next.actors[id].done(),
+                _ => next.actors[id].at = At::List(next.begin_listing(), For::Confirm),
+            }
         }
         At::LookAtOwnSegment(names) => {
             if !world.linked.contains_key(&actor.own()) && broken != Broken::LookAtOwnSegment {
@@ -173,7 +176,11 @@ pub fn step(world: &World, id: usize, broken: Broken) -> Result<Vec<World>, Stri
             if broken == Broken::WriteBeforeListing {
                 write(&mut next, id);
             }
-            next.confirm(id)?;
+            let left_out = match actor.job() {
+                Some(Job::Confirm(left_out)) => left_out,
+                _ => 0,
+            };
+            next.confirm(id, left_out)?;
             next.actors[id].done();
             let mut older: Vec<Name> =
                 names.into_iter().filter(|name| *name < actor.own()).collect();
@@ -201,7 +208,8 @@ fn begin(world: &World, job: Job, broken: Broken) -> At {
         Job::Commit(_) if broken == Broken::WriteBeforeListing => {
             At::List(world.begin_listing(), For::Confirm)
         }
-        Job::Commit(_) => At::Write,
+        Job::Commit(_) | Job::Write(_) => At::Write,
+        Job::Confirm(_) => At::List(world.begin_listing(), For::Confirm),
     }
 }
 
@@ -269,7 +277,7 @@ fn judge(world: &World, id: usize) -> Result<(), String> {
 
 /// Writes the letter of a commit to its own segment.
 fn write(world: &mut World, id: usize) {
-    if let Some(Job::Commit(letter)) = world.actors[id].job() {
+    if let Some(Job::Commit(letter) | Job::Write(letter)) = world.actors[id].job() {
         world.actors[id].text.push(letter);
         let (own, text) = (world.actors[id].own(), world.actors[id].text.clone());
         *world.open(own) = text;

@@ -23,8 +23,12 @@ enum Job {
     Claim,
     /// Begin a segment with all that was written.
     Snapshot,
-    /// Write one more letter.
+    /// Write one more letter, and confirm all that was written.
     Commit(char),
+    /// Write one more letter, and go on.
+    Write(char),
+    /// Confirm all that was written but the last letters, so many.
+    Confirm(usize),
     /// Read without a claim.
     Read,
 }
@@ -70,7 +74,7 @@ fn explore(actors: &[(u8, &[Job])], broken: Broken) -> Result<usize, String> {
     Ok(seen.len())
 }
 
-use Job::{Claim, Commit, Read, Snapshot};
+use Job::{Claim, Commit, Confirm, Read, Snapshot, Write};
 
 /// One works and begins new segments, another takes over.
 const TWO: [(u8, &[Job]); 2] = [
@@ -83,6 +87,28 @@ const THREE: [(u8, &[Job]); 3] = [
     (7, &[Claim, Snapshot, Commit('a'), Snapshot, Commit('b')]),
     (8, &[Claim, Snapshot, Commit('c')]),
     (9, &[Claim, Snapshot]),
+];
+
+/// One has several commits on their way at a time, another takes over.
+const UNDER_WAY: [(u8, &[Job]); 2] = [
+    (
+        7,
+        &[
+            Claim,
+            Snapshot,
+            Write('a'),
+            Write('b'),
+            Confirm(1),
+            Write('c'),
+            Confirm(0),
+            Snapshot,
+            Write('d'),
+            Write('e'),
+            Confirm(1),
+            Confirm(0),
+        ],
+    ),
+    (8, &[Claim, Snapshot, Write('f'), Write('g'), Confirm(1), Confirm(0)]),
 ];
 
 /// A reader that claims nothing, beside two that write.
@@ -105,6 +131,12 @@ fn nobody_takes_for_a_segment_what_is_written_over_it_in_any_order() {
 #[test]
 fn two_claimers_lose_nothing_in_any_order() {
     let states = explore(&TWO, Broken::Nothing).unwrap();
+    assert!(states > 3_000, "{states}");
+}
+
+#[test]
+fn commits_that_are_under_way_together_lose_nothing_in_any_order() {
+    let states = explore(&UNDER_WAY, Broken::Nothing).unwrap();
     assert!(states > 3_000, "{states}");
 }
 
