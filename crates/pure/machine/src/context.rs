@@ -140,10 +140,7 @@ impl<'a, M: Machine> Context<'a, M> {
     {
         let mut reports = Vec::new();
         let effects = &mut self.effects;
-        let mut pass = |effect| match translated(effect, most) {
-            Ok(effect) => effects.push(effect),
-            Err((report, _)) => reports.push(report),
-        };
+        let mut pass = |effect| pass_on(effect, most, effects, |_, report, _| reports.push(report));
         let (now, random, effects) = (self.now, &mut *self.random, Effects::Passed(&mut pass));
         let marks = self.marks.as_deref_mut();
         child.handle(input, &mut Context { now, random, effects, marks });
@@ -157,9 +154,8 @@ impl<'a, M: Machine> Context<'a, M> {
     {
         let effects = &mut self.effects;
         let mut pass = |effect| {
-            effects.push(match translated(effect, After::All) {
-                Ok(effect) => effect,
-                Err((report, after)) => Effect::Report { report, after },
+            pass_on(effect, After::All, effects, |effects, report, after| {
+                effects.push(Effect::Report { report, after });
             });
         };
         let (now, random, effects) = (self.now, &mut *self.random, Effects::Passed(&mut pass));
@@ -168,27 +164,32 @@ impl<'a, M: Machine> Context<'a, M> {
     }
 }
 
-/// An inner machine's effect as the outer one's, or its report.
-fn translated<M, N>(effect: Effect<N>, most: After) -> Result<Effect<M>, (N::Report, After)>
-where
+/// Leaves an inner machine's effect as the outer one's, or does something with its report. Each kind
+/// goes its own way at once: effects are large, and most of what a busy node does is to move them.
+fn pass_on<'a, M, N>(
+    effect: Effect<N>,
+    most: After,
+    effects: &mut Effects<'a, M>,
+    report_to: impl FnOnce(&mut Effects<'a, M>, N::Report, After),
+) where
     M: Holds<N>,
     N: Machine,
 {
-    Ok(match effect {
+    match effect {
         Effect::Persist { journal, record } => {
-            Effect::Persist { journal, record: M::record(record) }
+            effects.push(Effect::Persist { journal, record: M::record(record) });
         }
         Effect::Snapshot { journal, snapshot } => {
-            Effect::Snapshot { journal, snapshot: M::snapshot(snapshot) }
+            effects.push(Effect::Snapshot { journal, snapshot: M::snapshot(snapshot) });
         }
-        Effect::Claim(epoch) => Effect::Claim(epoch),
+        Effect::Claim(epoch) => effects.push(Effect::Claim(epoch)),
         Effect::Send { to, body, after } => {
-            Effect::Send { to, body: M::message(body), after: after.min(most) }
+            effects.push(Effect::Send { to, body: M::message(body), after: after.min(most) });
         }
-        Effect::Set { alarm, at } => Effect::Set { alarm: M::alarm(alarm), at },
-        Effect::Clear(alarm) => Effect::Clear(M::alarm(alarm)),
-        Effect::Report { report, after } => return Err((report, after.min(most))),
-    })
+        Effect::Set { alarm, at } => effects.push(Effect::Set { alarm: M::alarm(alarm), at }),
+        Effect::Clear(alarm) => effects.push(Effect::Clear(M::alarm(alarm))),
+        Effect::Report { report, after } => report_to(effects, report, after.min(most)),
+    }
 }
 
 /// That a machine holds another one: how the inner one's values travel inside the outer one's.

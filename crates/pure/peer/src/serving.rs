@@ -74,11 +74,12 @@ impl Peer {
             self.await_holds(cx);
         }
         if !applied.repeated {
+            let had_notes = self.trader.has_notes();
             match self.trader.note_sales(id, &outcome) {
-                0 => {}
                 SALES_TOLD_MAX.. => self.notify(cx),
                 // When the rest of this turn's requests are served.
-                _ => cx.set(Alarm::Notify, Duration::ZERO),
+                1.. if !had_notes => cx.set(Alarm::Notify, Duration::ZERO),
+                _ => {}
             }
         }
         self.send(from, Body::Answer { epoch, id, outcome }, cx);

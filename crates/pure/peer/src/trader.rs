@@ -224,6 +224,11 @@ impl Trader {
         most
     }
 
+    /// Whether sellers are to be told of sales.
+    pub fn has_notes(&self) -> bool {
+        !self.notes.is_empty()
+    }
+
     /// Takes all that sellers are to be told.
     pub fn take_notes(&mut self) -> BTreeMap<NodeId, Vec<Sale>> {
         std::mem::take(&mut self.notes)
