@@ -6,7 +6,7 @@
 //!   → inputs                    (one read a connection, then the machine handles each)
 //!   → the application's commands
 //!   → alarms that are due       (one set at `now` by an input gathers the turn's batch)
-//!   → the turn's writes to the writer
+//!   → the turn's writes to the writer (while the disk is at work, what came in is read)
 //!   → the application's output, then the turn's messages, one write a peer
 //! ```
 
@@ -82,6 +82,8 @@ pub(crate) struct Loop<'a, A: Application> {
     effects: Vec<Effect<A::Machine>>,
     commands: Vec<<A::Machine as Machine>::Command>,
     events: Events,
+    /// There were events since the last wait.
+    has_news: bool,
     outcomes: Vec<Event>,
 }
 
@@ -113,6 +115,7 @@ impl<'a, A: Application> Loop<'a, A> {
             effects: Vec::new(),
             commands: Vec::new(),
             events: Events::with_capacity(EVENTS_MAX),
+            has_news: false,
             outcomes: Vec::new(),
         }
     }
@@ -192,6 +195,15 @@ impl<'a, A: Application> Loop<'a, A> {
         Ok(())
     }
 
+    /// Reads what has come in meanwhile, for the next turn: the disk is at work for this one.
+    fn read_ahead(&mut self) -> Result<(), HostError> {
+        self.look()?;
+        if !self.is_backed_up() {
+            self.around.network.receive(self.now, &mut self.inbox);
+        }
+        Ok(())
+    }
+
     fn read_lines(&mut self) -> Result<(), HostError> {
         let Some(lines) = &mut self.around.lines else { return Ok(()) };
         let read = lines.read(&mut self.around.network.counts);
@@ -232,6 +244,10 @@ impl<'a, A: Application> Loop<'a, A> {
     fn hand_over(&mut self) -> Result<(), HostError> {
         if !self.works.is_empty() {
             self.around.writer.hand_over(&mut self.works, &mut self.outcomes);
+            if self.around.writer.has_begun() {
+                self.read_ahead()?;
+                self.around.writer.settle(&mut self.outcomes);
+            }
             self.take_outcomes()?;
         }
         let waiting = self.outbox.backlog() + self.own_outbox.backlog();

@@ -11,10 +11,14 @@
 //!
 //! ```text
 //!           small, and commits are quick, and the threads have nothing left
-//! hand_over ------------------------------------------------------> commit ----> events, at once
-//!     |  else
-//!     `--------> turns ------> a thread of the crew ---------------------------> events, waker
+//! hand_over ------------------------------------> begin ----> settle ----> events, at once
+//!     |  else                                     (the loop reads ahead)
+//!     `--------> turns ------> a thread of the crew ---------------------> events, waker
 //! ```
+//!
+//! A commit of the loop has two halves, between which the disk is at work and the loop reads what came
+//! in meanwhile. It does not handle it: what is handled before this commit ends would be a group of
+//! its own, and two small commits take longer than a large one.
 //!
 //! Writes are committed in the order in which they are handed over, whoever commits them: the loop
 //! makes a commit only when all that it handed to the crew is done with, and it takes what the crew
@@ -26,6 +30,7 @@ mod pace;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use machine::Journal;
 use mio::Waker;
 use store::Durability;
 
@@ -33,6 +38,7 @@ use self::crew::Crew;
 use self::pace::Pace;
 use crate::HostError;
 use crate::clock::monotonic_ns;
+use crate::journals::halves::UnderWay;
 use crate::journals::{Event, Journals};
 use crate::writes::Turn;
 
@@ -45,6 +51,8 @@ const SMALL_MAX: (usize, usize) = (64, 64 << 10);
 pub(crate) struct Writer {
     desk: Arc<Desk>,
     crew: Option<Crew>,
+    /// The loop's own commit that is under way, and how long it took so far.
+    begun: Begun,
 }
 
 /// What commits are made with, by one at a time.
@@ -76,12 +84,14 @@ impl Writer {
         let tools = Tools { journals, pace, writes_under_way: 0, has_failed: false };
         let desk = Arc::new(Desk { tools: Mutex::new(tools), ended: Condvar::new() });
         let crew = waits.then(|| Crew::start(&desk, &waker)).transpose()?;
-        Ok(Self { desk, crew })
+        Ok(Self { desk, crew, begun: None })
     }
 
     /// Hands over a turn's writes. What became of them is in `events` at once, or is told by
-    /// [`Writer::events`] later.
+    /// [`Writer::settle`] or [`Writer::events`] later.
     pub fn hand_over(&mut self, turn: &mut Turn, events: &mut Vec<Event>) {
+        // Writes are durable in the order in which they come.
+        self.settle(events);
         let waits = self.crew.is_some();
         if let Some(crew) = &self.crew
             && (!turn.is_small(SMALL_MAX) || !crew.has_nothing_left())
@@ -94,13 +104,38 @@ impl Writer {
         if let Ok(mut tools) = self.desk.tools.try_lock()
             && (!waits || tools.pace.is_quick())
         {
-            let told = tools.commit(std::slice::from_ref(turn), &mut |event| events.push(event));
+            let told = match turn.sole_journal() {
+                Some(journal) if waits => tools.begin(journal, turn, events),
+                _ => tools.commit(std::slice::from_ref(turn), &mut |event| events.push(event)),
+            };
             turn.clear();
-            return events.extend(told.err().map(Event::Failed));
+            match told {
+                Ok(begun) => self.begun = begun,
+                Err(error) => events.push(Event::Failed(error)),
+            }
+            return;
         }
         if let Some(crew) = &self.crew {
             crew.hand_over(turn);
         }
+    }
+
+    /// Whether the disk is at work for a commit that the loop has begun: what the loop does now costs
+    /// no time.
+    pub fn has_begun(&self) -> bool {
+        self.begun.is_some()
+    }
+
+    /// Waits for the commit that the loop has begun.
+    pub fn settle(&mut self, events: &mut Vec<Event>) {
+        let Some((under_way, took)) = self.begun.take() else { return };
+        let wait_ns = monotonic_ns();
+        let arrived = under_way.wait();
+        // A thread has it only to wait for turns of which there are none: not now.
+        let Ok(mut tools) = self.desk.tools.lock() else { return };
+        tools.pace.took(took + since(wait_ns));
+        let ended = tools.journals.end(arrived, &mut |event| events.push(event));
+        events.extend(ended.err().map(Event::Failed));
     }
 
     /// Takes what has become known since the last call.
@@ -112,22 +147,48 @@ impl Writer {
 
     /// Ends the writer after all that was handed over is written. What became of it.
     pub fn finish(&mut self) -> Vec<Event> {
-        self.crew.as_mut().map_or_else(Vec::new, Crew::finish)
+        let mut events = Vec::new();
+        self.settle(&mut events);
+        if let Some(crew) = &mut self.crew {
+            events.extend(crew.finish());
+        }
+        events
     }
 }
 
 impl Tools {
-    /// Makes one commit of these turns, while none is under way.
+    /// Makes one commit of these turns, while none is under way. There is none afterwards either.
     ///
     /// # Errors
     /// A journal failed.
-    fn commit(&mut self, turns: &[Turn], tell: &mut dyn FnMut(Event)) -> Result<(), HostError> {
+    fn commit(&mut self, turns: &[Turn], tell: &mut dyn FnMut(Event)) -> Result<Begun, HostError> {
         let begin_ns = monotonic_ns();
         self.journals.write(turns.iter().flat_map(Turn::writes), tell)?;
         self.pace.took(since(begin_ns));
-        Ok(())
+        Ok(None)
+    }
+
+    /// Begins a commit of this turn's records, or makes it if it has no halves.
+    ///
+    /// # Errors
+    /// A journal failed.
+    fn begin(
+        &mut self,
+        journal: Journal,
+        turn: &Turn,
+        events: &mut Vec<Event>,
+    ) -> Result<Begun, HostError> {
+        let begin_ns = monotonic_ns();
+        let Some(under_way) = self.journals.begin(journal, turn.writes())? else {
+            return self.commit(&[], &mut |event| events.push(event));
+        };
+        under_way.start();
+        Ok(Some((under_way, since(begin_ns))))
     }
 }
+
+/// A commit that the loop has begun, if it has, and how long that took.
+type Begun = Option<(UnderWay, Duration)>;
 
 fn since(begin_ns: u64) -> Duration {
     Duration::from_nanos(monotonic_ns().saturating_sub(begin_ns))
@@ -174,6 +235,10 @@ mod tests {
             }
             let before = events.len();
             writer.hand_over(&mut turn_of(write, kind, write), &mut events);
+            if write % 3 > 0 {
+                // Otherwise the next turn's writes come first.
+                writer.settle(&mut events);
+            }
             let told = events[before..]
                 .iter()
                 .any(|event| matches!(event, Event::Durable(told) if *told == write));

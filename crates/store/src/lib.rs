@@ -44,6 +44,7 @@ mod read;
 pub mod segment;
 #[cfg(test)]
 mod tests;
+mod writeback;
 mod writing;
 
 #[doc = include_str!("../TAKEOVER.md")]

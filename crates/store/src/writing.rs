@@ -21,7 +21,7 @@ use crate::journal::limit;
 use crate::name::Name;
 use crate::place::{self, Place};
 use crate::segment::{self, END_BYTES, Salt};
-use crate::{CommitError, Durability, SEGMENT_MAX_BYTES};
+use crate::{CommitError, Durability, SEGMENT_MAX_BYTES, writeback};
 
 /// How many zeros are written ahead of the records, in bytes: as many as the segment holds already,
 /// within these bounds. An append into them leaves the size and the blocks of the file as they are,
@@ -58,6 +58,8 @@ pub struct Written {
     file: File,
     durability: Durability,
     sequence: u64,
+    /// From where on it may not be durable, and up to where it was written.
+    from_bytes: u64,
     end_bytes: u64,
 }
 
@@ -70,6 +72,14 @@ pub struct Synced {
 }
 
 impl Written {
+    /// Has the disk begin with it, and returns at once: whoever has something else to do first waits
+    /// for less with [`sync`](Self::sync).
+    pub fn start(&self) {
+        if self.durability == Durability::Disk {
+            writeback::start(&self.file, self.from_bytes..self.end_bytes);
+        }
+    }
+
     /// Waits until all that the journal was given up to here is durable, or cannot be. Any thread
     /// may do this, beside others and while the journal is written to.
     pub fn sync(self) -> Synced {
@@ -153,7 +163,8 @@ impl Segment {
     /// What was written up to now, to be waited for with `file`.
     pub(crate) fn written(&self, place: &Place, file: File) -> Written {
         let (durability, sequence) = (place.durability(), self.sequence);
-        Written { file, durability, sequence, end_bytes: self.end_bytes }
+        let (from_bytes, end_bytes) = (self.firm_bytes, self.end_bytes);
+        Written { file, durability, sequence, from_bytes, end_bytes }
     }
 
     /// Takes back what was waited for. Nothing is to be known of an earlier segment: whoever replaced

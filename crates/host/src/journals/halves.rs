@@ -27,6 +27,11 @@ pub(crate) struct UnderWay<W = Written> {
 }
 
 impl UnderWay {
+    /// Has the disk begin, so that there is less to wait for later.
+    pub fn start(&self) {
+        self.written.start();
+    }
+
     /// Waits for the disk.
     pub fn wait(self) -> UnderWay<Synced> {
         let Self { journal, last_write, written } = self;

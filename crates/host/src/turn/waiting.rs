@@ -52,7 +52,17 @@ impl<A: Application> Loop<'_, A> {
                 }
             }
         }
+        self.has_news = false;
         self.now = self.clock.now();
+        self.note_events();
+        Ok(())
+    }
+
+    /// Takes note of what there is to do, without waiting for anything. The next wait is none if
+    /// there is anything: some of it is looked for in each turn, and announced once.
+    pub(super) fn look(&mut self) -> Result<(), HostError> {
+        self.poll(Some(Duration::ZERO))?;
+        self.has_news |= !self.events.is_empty();
         self.note_events();
         Ok(())
     }
@@ -82,7 +92,11 @@ impl<A: Application> Loop<'_, A> {
         let around = &self.around;
         let unread =
             around.network.is_pending() || around.lines.as_ref().is_some_and(Lines::is_pending);
-        if !self.inbox.is_empty() || !self.works.is_empty() || unread && !self.is_backed_up() {
+        if self.has_news
+            || !self.inbox.is_empty()
+            || !self.works.is_empty()
+            || unread && !self.is_backed_up()
+        {
             return Due::Now;
         }
         let wake_at = self.application.wake_at().filter(|_| !self.is_backed_up());

@@ -170,7 +170,7 @@ impl Mate {
 
     fn commit(&self, mut tools: MutexGuard<'_, Tools>, turns: &[Turn]) -> Option<()> {
         let committed = tools.commit(turns, &mut |event| self.tell(event));
-        self.or_fail(&mut tools, committed)
+        self.or_fail(&mut tools, committed).map(drop)
     }
 
     fn tools(&self) -> Option<MutexGuard<'_, Tools>> {
