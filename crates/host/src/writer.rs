@@ -131,10 +131,11 @@ impl Writer {
         let Some((under_way, took)) = self.begun.take() else { return };
         let wait_ns = monotonic_ns();
         let arrived = under_way.wait();
-        // A thread has it only to wait for turns of which there are none: not now.
+        // A thread has it only while it commits: not now.
         let Ok(mut tools) = self.desk.tools.lock() else { return };
         tools.pace.took(took + since(wait_ns));
         let ended = tools.journals.end(arrived, &mut |event| events.push(event));
+        tools.has_failed |= ended.is_err();
         events.extend(ended.err().map(Event::Failed));
     }
 

@@ -131,8 +131,10 @@ impl Journal {
     }
 
     /// The first half of a commit: writes the records that were appended, so that others can be
-    /// appended and written while somebody waits for the disk. Any number of them may be on their way
-    /// to it, and whatever it keeps of them if the machine stops, a prefix of them will be read.
+    /// appended and written while somebody waits for the disk. [`COMMITS_UNDER_WAY`](crate::COMMITS_UNDER_WAY) of them may be on
+    /// their way to it; one more waits here until those are durable. Whatever the disk keeps of them if
+    /// the machine stops, a prefix of them will be read. What is written shall be given back, to
+    /// [`confirm`](Self::confirm) or [`take_back`](Self::take_back).
     ///
     /// ```
     /// # use machine::{Epoch, NodeId};
@@ -171,16 +173,25 @@ impl Journal {
     /// # Errors
     /// See [`CommitError`]; nothing more is confirmed then, be it durable or not.
     pub fn confirm(&mut self, synced: Synced) -> Result<(), CommitError> {
+        self.take_back(synced)?;
+        let result = self.look();
+        self.settle(result.map(drop))
+    }
+
+    /// Takes back what a later commit has confirmed already.
+    ///
+    /// # Errors
+    /// See [`CommitError`]: the disk failed it, and so nothing more will be confirmed.
+    pub fn take_back(&mut self, synced: Synced) -> Result<(), CommitError> {
         self.ready()?;
         let segment = self.segment.as_mut().ok_or(CommitError::NoSnapshot)?;
         let settled = segment.settle(&self.place, synced).map_err(CommitError::from);
-        let result = settled.and_then(|()| self.look());
-        self.settle(result.map(drop))
+        self.settle(settled)
     }
 
     fn write_to_wait_for(&mut self) -> Result<Written, CommitError> {
         let segment = self.segment.as_mut().ok_or(CommitError::NoSnapshot)?;
-        let file = segment.open_again(&self.place)?;
+        let file = segment.file_to_wait_with(&self.place)?;
         self.write_batch()?;
         let segment = self.segment.as_ref().ok_or(CommitError::NoSnapshot)?;
         Ok(segment.written(&self.place, file))

@@ -64,6 +64,11 @@ pub const RECORD_MAX_BYTES: usize = 1 << 20;
 /// cost of a write is all copying and a larger batch gains nothing. Larger ones are split.
 pub const BATCH_MAX_BYTES: usize = 4 << 20;
 
+/// How many commits of a journal may be on their way to the disk at a time. A write that finds as many
+/// waits for a part of a commit only; more of them would be smaller, and each costs as much work as a
+/// large one.
+pub const COMMITS_UNDER_WAY: usize = 4;
+
 /// The largest snapshot, in bytes. It is held in memory as a whole, more than once; a state that
 /// comes near needs a machine of its own, or another kind of store.
 pub const SNAPSHOT_MAX_BYTES: usize = 1 << 30;

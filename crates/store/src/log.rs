@@ -81,6 +81,15 @@ pub trait Log: std::fmt::Debug + Send {
         drop(synced);
         self.commit()
     }
+
+    /// Takes back a half that a later commit has confirmed already: see [`Journal::take_back`].
+    ///
+    /// # Errors
+    /// See [`CommitError`].
+    fn take_back(&mut self, synced: Synced) -> Result<(), CommitError> {
+        drop(synced);
+        Ok(())
+    }
 }
 
 impl Log for Journal {
@@ -106,5 +115,9 @@ impl Log for Journal {
 
     fn confirm(&mut self, synced: Synced) -> Result<(), CommitError> {
         self.confirm(synced)
+    }
+
+    fn take_back(&mut self, synced: Synced) -> Result<(), CommitError> {
+        self.take_back(synced)
     }
 }

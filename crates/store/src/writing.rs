@@ -8,8 +8,9 @@
 //! metadata: `fdatasync` writes the records and nothing else, even right after a snapshot.
 //!
 //! A frame that is [`Written`] is on its way to the disk; others may be written behind it meanwhile.
-//! Linux tells an error of the disk once to each open file, so each of those that wait has one to
-//! itself: whoever finds no error knows that all is durable that was written before, by whomever.
+//! Linux tells an error of the disk once to each open file, and never to one that was opened after
+//! another was told. So each of those that wait has one to itself, opened while all was durable:
+//! whoever finds no error knows that all is durable that was written before, by whomever.
 
 use std::fs::File;
 use std::io;
@@ -21,7 +22,7 @@ use crate::journal::limit;
 use crate::name::Name;
 use crate::place::{self, Place};
 use crate::segment::{self, END_BYTES, Salt};
-use crate::{CommitError, Durability, SEGMENT_MAX_BYTES, writeback};
+use crate::{COMMITS_UNDER_WAY, CommitError, Durability, SEGMENT_MAX_BYTES, writeback};
 
 /// How many zeros are written ahead of the records, in bytes: as many as the segment holds already,
 /// within these bounds. An append into them leaves the size and the blocks of the file as they are,
@@ -47,7 +48,7 @@ pub(crate) struct Segment {
     firm_bytes: u64,
     /// Up to where the file has its blocks.
     filled_bytes: u64,
-    /// The same file, opened again, for those that wait for it; as many as ever did so at a time.
+    /// The same file, opened again while all was durable, for those that wait for it.
     again: Vec<File>,
 }
 
@@ -72,7 +73,7 @@ pub struct Synced {
 }
 
 impl Written {
-    /// Has the disk begin with it, and returns at once: whoever has something else to do first waits
+    /// Has the disk begin with it, and waits for nothing but room in its queue: whoever has something else to do first waits
     /// for less with [`sync`](Self::sync).
     pub fn start(&self) {
         if self.durability == Durability::Disk {
@@ -154,9 +155,15 @@ impl Segment {
         Ok(())
     }
 
-    /// A file to wait with for what is written next. It must be open before that: an error that was
-    /// told to another meanwhile is not told to a file that is opened later.
-    pub(crate) fn open_again(&mut self, place: &Place) -> Result<File, Failure> {
+    /// A file to wait with for what is written next. If all are with others, this waits first until
+    /// what those wait for is durable: only then another can be opened that will hear of each error.
+    pub(crate) fn file_to_wait_with(&mut self, place: &Place) -> Result<File, Failure> {
+        if self.again.is_empty() {
+            self.sync(place)?;
+            for _ in 0..COMMITS_UNDER_WAY {
+                self.again.push(place.open_again(&self.file, self.name)?);
+            }
+        }
         self.again.pop().map_or_else(|| place.open_again(&self.file, self.name), Ok)
     }
 
@@ -167,14 +174,16 @@ impl Segment {
         Written { file, durability, sequence, from_bytes, end_bytes }
     }
 
-    /// Takes back what was waited for. Nothing is to be known of an earlier segment: whoever replaced
+    /// Takes back what was waited for. Of an earlier segment only a failure matters: whoever replaced
     /// it made durable what stood there.
     pub(crate) fn settle(&mut self, place: &Place, synced: Synced) -> Result<(), Failure> {
         let Synced { written, outcome } = synced;
         outcome.map_err(|error| Failure::new("sync", &place.path_of(self.name), error))?;
         if written.sequence == self.sequence {
             self.firm_bytes = self.firm_bytes.max(written.end_bytes);
-            self.again.push(written.file);
+            if self.again.len() < COMMITS_UNDER_WAY {
+                self.again.push(written.file);
+            }
         }
         Ok(())
     }

@@ -124,8 +124,8 @@ proptest! {
     /// was confirmed is all there.
     #[test]
     fn a_prefix_is_left_of_what_was_under_way_and_all_of_what_was_confirmed(
-        lengths in proptest::collection::vec(1..1500_usize, 2..8),
-        confirmed in 0..8_usize,
+        lengths in proptest::collection::vec(1..1500_usize, 2..=store::COMMITS_UNDER_WAY),
+        confirmed in 0..=store::COMMITS_UNDER_WAY,
         written in any::<u64>(),
         spoiled in any::<prop::sample::Index>(),
     ) {

@@ -10,7 +10,7 @@
 //! that were not confirmed by then.
 
 use machine::Journal;
-use store::{Synced, Written};
+use store::{CommitError, Synced, Written};
 
 use super::{Event, Journals, own_failed};
 use crate::HostError;
@@ -51,8 +51,8 @@ impl Journals {
     }
 
     /// Begins a commit of these records, which are numbered and follow the last ones; all are for
-    /// this journal, which [may begin](Self::may_begin) one. None if it must be whole: then the
-    /// records count with the next [`Journals::write`].
+    /// this journal, which [may begin](Self::may_begin) one. None if it must be whole, or was refused:
+    /// then the next [`Journals::write`] tells what became of the records.
     ///
     /// # Errors
     /// A journal failed: nobody may be told of what is not durable by now.
@@ -69,7 +69,8 @@ impl Journals {
             (Journal::Common, _, Some(common)) => match common.write() {
                 Ok(written) => written,
                 outcome => {
-                    self.refuse_if_outbid(self.last_write, outcome.map(drop))?;
+                    let first = self.common_changed.unwrap_or(self.last_write);
+                    self.refuse_if_outbid(first, outcome.map(drop))?;
                     None
                 }
             },
@@ -90,16 +91,25 @@ impl Journals {
         UnderWay { journal, last_write, written }: UnderWay<Synced>,
         tell: &mut dyn FnMut(Event),
     ) -> Result<(), HostError> {
-        if last_write > self.told {
-            match (journal, &mut self.own, &mut self.common) {
-                (Journal::Own, Some(own), _) => own.confirm(written).map_err(own_failed)?,
-                (Journal::Common, _, Some(common)) => {
-                    let confirmed = common.confirm(written);
-                    self.refuse_if_outbid(last_write, confirmed)?;
-                }
-                // One that was begun later, or ended before, was refused, and this one with it.
-                _ => {}
+        let is_told = last_write <= self.told;
+        match (journal, &mut self.own, &mut self.common) {
+            (Journal::Own, Some(own), _) if is_told => {
+                own.take_back(written).map_err(own_failed)?
             }
+            (Journal::Own, Some(own), _) => own.confirm(written).map_err(own_failed)?,
+            (Journal::Common, _, Some(common)) if is_told => match common.take_back(written) {
+                // The next write finds that out.
+                Ok(()) | Err(CommitError::Outbid(_)) => {}
+                Err(error) => return Err(HostError::journal(Journal::Common, error)),
+            },
+            (Journal::Common, _, Some(common)) => {
+                let confirmed = common.confirm(written);
+                self.refuse_if_outbid(last_write, confirmed)?;
+            }
+            // One that was begun later, or ended before, was refused, and this one with it.
+            _ => {}
+        }
+        if !is_told {
             self.tell_refused(tell);
             self.tell_durable(last_write, tell);
         }
@@ -165,12 +175,27 @@ mod tests {
     fn a_commit_that_cannot_begin_refuses_those_that_are_under_way() {
         let folder = tempfile::tempdir().unwrap();
         let (mut journals, place) = common(folder.path(), store::Form::Files);
-        let one = begin(&mut journals, 3).unwrap();
+        let under_way = [3, 4, 5, 6].map(|write| begin(&mut journals, write).unwrap());
+        assert_eq!(under_way.len(), store::COMMITS_UNDER_WAY);
         let (mut newer, _) = place.form.claim(&place.folder, epoch(5), Durability::Memory).unwrap();
         newer.snapshot(&[0]).unwrap();
-        assert!(begin(&mut journals, 4).is_none(), "the segment is deleted");
-        assert_eq!(end(&mut journals, one), ["Refused(3, 5.1)", "Durable(3)"]);
-        assert_eq!(write(&mut journals, 5, Vec::new()), ["Durable(4)"]);
+        assert!(begin(&mut journals, 7).is_none(), "one more has to look for the segment");
+        let told = under_way.map(|under_way| end(&mut journals, under_way));
+        assert_eq!(told[0], ["Refused(3, 5.1)", "Durable(3)"]);
+        assert_eq!(told[1..], [["Durable(4)"], ["Durable(5)"], ["Durable(6)"]]);
+        assert_eq!(write(&mut journals, 8, Vec::new()), ["Durable(7)"]);
+    }
+
+    #[test]
+    fn a_commit_that_cannot_begin_is_refused_from_its_first_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journals, place) = common(folder.path(), store::Form::Files);
+        let (mut newer, _) = place.form.claim(&place.folder, epoch(5), Durability::Memory).unwrap();
+        newer.snapshot(&[0]).unwrap();
+        let records = [3, 4, 5].map(|write| (write, record(Journal::Common)));
+        assert!(journals.begin(Journal::Common, records).unwrap().is_none());
+        let told = write(&mut journals, 6, Vec::new());
+        assert_eq!(told, ["Refused(3, 5.1)", "Durable(5)"]);
     }
 
     #[test]

@@ -30,9 +30,8 @@ use crate::clock::monotonic_ns;
 use crate::journals::Event;
 use crate::writes::Turn;
 
-/// How many commits may be under way at a time. A write that finds as many waits for a part of a
-/// commit only; more of them would be smaller, and each costs as much work as a large one.
-const THREADS: usize = 4;
+/// As many as there may be commits under way: each waits for one.
+const THREADS: usize = store::COMMITS_UNDER_WAY;
 /// How many writes may be under way before another commit begins: with as many there is enough to do
 /// when they end, and a few large commits cost less work than many small ones.
 const WRITES_UNDER_WAY: usize = 64;

@@ -144,6 +144,48 @@ fn a_disk_that_fails_one_of_two_commits_under_way_confirms_neither() {
     }
 }
 
+/// A file that is opened after an error was told to another hears nothing of it.
+#[test]
+fn whoever_waits_has_a_file_that_was_opened_while_all_was_durable() {
+    let folder = tempfile::tempdir().unwrap();
+    let epoch = Epoch { counter: 1, node: NodeId(1) };
+    let (mut journal, _) = Journal::claim(folder.path(), epoch, Durability::Disk).unwrap();
+    journal.snapshot(b"").unwrap();
+    let steps = Rc::new(std::cell::RefCell::new(Vec::new()));
+    let hook_steps = Rc::clone(&steps);
+    let hook = move |what| {
+        hook_steps.borrow_mut().push(what);
+        Ok(())
+    };
+    with_hook(hook, || {
+        let mut under_way = Vec::new();
+        for round in 0..12 {
+            journal.append(b"a").unwrap();
+            under_way.push(journal.write().unwrap());
+            if round % 3 == 2 {
+                // The later one speaks for the earlier, which is given back all the same.
+                let later = under_way.pop().unwrap();
+                journal.confirm(later.sync()).unwrap();
+                let earlier = under_way.pop().unwrap();
+                journal.take_back(earlier.sync()).unwrap();
+            }
+        }
+    });
+    let (mut is_unsure, mut opened) = (false, 0);
+    for step in steps.borrow().iter() {
+        match *step {
+            "write to" => is_unsure = true,
+            "sync" => is_unsure = false,
+            "open" => {
+                assert!(!is_unsure, "{:?}", steps.borrow());
+                opened += 1;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(opened, 2 * crate::COMMITS_UNDER_WAY, "four stay under way, and need four more");
+}
+
 #[test]
 fn a_segment_that_is_deleted_underneath_confirms_nothing() {
     let folder = tempfile::tempdir().unwrap();
