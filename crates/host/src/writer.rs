@@ -67,8 +67,6 @@ struct Desk {
 struct Tools {
     journals: Journals,
     pace: Pace,
-    /// How many writes the commits under way have.
-    writes_under_way: usize,
     /// Nothing more will be durable, and it was told why.
     has_failed: bool,
 }
@@ -80,8 +78,7 @@ impl Writer {
     /// The system gives no threads.
     pub fn new(journals: Journals, waker: Arc<Waker>) -> std::io::Result<Self> {
         let waits = journals.durability != Durability::Memory;
-        let pace = Pace::default();
-        let tools = Tools { journals, pace, writes_under_way: 0, has_failed: false };
+        let tools = Tools { journals, pace: Pace::default(), has_failed: false };
         let desk = Arc::new(Desk { tools: Mutex::new(tools), ended: Condvar::new() });
         let crew = waits.then(|| Crew::start(&desk, &waker)).transpose()?;
         Ok(Self { desk, crew, begun: None })

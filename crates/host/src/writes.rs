@@ -37,11 +37,6 @@ impl Turn {
         self.writes.is_empty()
     }
 
-    /// How many writes there are.
-    pub fn len(&self) -> usize {
-        self.writes.len()
-    }
-
     /// Whether it is records alone, and no more of them, and of bytes, than so many.
     pub fn is_small(&self, (max_writes, max_bytes): (usize, usize)) -> bool {
         self.writes.len() <= max_writes

@@ -4,7 +4,8 @@
 //! the disk, the next one gathers. So on a slow disk several commits are under way at a time, a write
 //! waits for hardly more than its own, and what comes while all threads wait makes the next groups
 //! larger. Where commits are quick, one thread makes them all, one after the other, of whatever
-//! gathered while the last one ran: several at a time would cost more than they save.
+//! gathered while the last one ran: several at a time would cost more than they save. And where many
+//! writes are under way already, the next ones gather until fewer are.
 //!
 //! ```text
 //!             records to one journal, and commits are slow
@@ -34,7 +35,7 @@ use crate::writes::Turn;
 const THREADS: usize = store::COMMITS_UNDER_WAY;
 /// How many writes may be under way before another commit begins: with as many there is enough to do
 /// when they end, and a few large commits cost less work than many small ones.
-const WRITES_UNDER_WAY: usize = 64;
+const WRITES_UNDER_WAY: u64 = 64;
 /// How many turns' writes go into one commit at most: a commit must end even if the loop never
 /// pauses.
 const TURNS_PER_COMMIT: usize = 1024;
@@ -131,7 +132,6 @@ impl Mate {
             let mut turns = vec![intake.recv().ok()?];
             let mut tools = self.with_few_under_way(self.tools()?)?;
             turns.extend(intake.try_iter().take(TURNS_PER_COMMIT - 1));
-            let writes = turns.iter().map(Turn::len).sum::<usize>();
             if let Some(journal) = sole_journal(&turns)
                 && !tools.pace.is_quick()
             {
@@ -141,13 +141,11 @@ impl Mate {
                 let begin_ns = monotonic_ns();
                 let begun = tools.journals.begin(journal, turns.iter().flat_map(Turn::writes));
                 if let Some(under_way) = self.or_fail(&mut tools, begun)? {
-                    tools.writes_under_way += writes;
                     drop((tools, intake));
                     let arrived = under_way.wait();
                     let took = since(begin_ns);
                     let mut tools = self.tools()?;
                     tools.pace.took(took);
-                    tools.writes_under_way -= writes;
                     let ended = tools.journals.end(arrived, &mut |event| self.tell(event));
                     self.or_fail(&mut tools, ended)?;
                     self.desk.ended.notify_all();
@@ -185,7 +183,7 @@ impl Mate {
         &'a self,
         tools: MutexGuard<'a, Tools>,
     ) -> Option<MutexGuard<'a, Tools>> {
-        self.wait_while(tools, |tools| tools.writes_under_way >= WRITES_UNDER_WAY)
+        self.wait_while(tools, |tools| tools.journals.writes_under_way() >= WRITES_UNDER_WAY)
     }
 
     fn wait_while<'a>(
