@@ -73,8 +73,8 @@ pub struct Synced {
 }
 
 impl Written {
-    /// Has the disk begin with it, and waits for nothing but room in its queue: whoever has something else to do first waits
-    /// for less with [`sync`](Self::sync).
+    /// Has the disk begin with it, and waits for nothing but room in its queue. Whoever has something
+    /// else to do first waits for less with [`sync`](Self::sync).
     pub fn start(&self) {
         if self.durability == Durability::Disk {
             writeback::start(&self.file, self.from_bytes..self.end_bytes);
@@ -158,13 +158,14 @@ impl Segment {
     /// A file to wait with for what is written next. If all are with others, this waits first until
     /// what those wait for is durable: only then another can be opened that will hear of each error.
     pub(crate) fn file_to_wait_with(&mut self, place: &Place) -> Result<File, Failure> {
-        if self.again.is_empty() {
-            self.sync(place)?;
-            for _ in 0..COMMITS_UNDER_WAY {
-                self.again.push(place.open_again(&self.file, self.name)?);
-            }
+        if let Some(file) = self.again.pop() {
+            return Ok(file);
         }
-        self.again.pop().map_or_else(|| place.open_again(&self.file, self.name), Ok)
+        self.sync(place)?;
+        for _ in 1..COMMITS_UNDER_WAY {
+            self.again.push(place.open_again(&self.file, self.name)?);
+        }
+        place.open_again(&self.file, self.name)
     }
 
     /// What was written up to now, to be waited for with `file`.
