@@ -28,6 +28,8 @@ pub struct Part<'a> {
     pub life: Incarnation,
     /// Who talks to whom; all to all if none.
     pub overlay: Option<Overlay>,
+    /// Whether it keeps no record of single requests.
+    pub omits_requests: bool,
     /// What is wrong with it on purpose.
     pub bug: Bug,
 }
@@ -88,7 +90,7 @@ pub trait Actor:
 
 impl Actor for peer::Node {
     fn new(part: Part<'_>) -> Self {
-        let Part { scenario, node, address, life, overlay, .. } = part;
+        let Part { scenario, node, address, life, overlay, omits_requests, .. } = part;
         if node == DIRECTORY {
             return Self::Directory(Box::new(Directory::new(scenario.group.expiry, life)));
         }
@@ -98,7 +100,10 @@ impl Actor for peer::Node {
         if let (Self::Peer(peer), Some(bug)) = (&mut peer, part.bug.peer) {
             peer.plant(bug);
         }
-        peer.on(overlay)
+        match omits_requests {
+            true => peer.omitting_requests().on(overlay),
+            false => peer.on(overlay),
+        }
     }
 
     fn obeys(command: Command) -> Option<Command> {

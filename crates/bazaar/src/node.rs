@@ -208,7 +208,12 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
     // Rises from start to start of a process, on one machine and in one run.
     let life = Incarnation(host::clock::monotonic_ns() >> 24);
     let bug = Bug::default();
-    let part = Part { scenario: &scenario, node, address, life, overlay, bug };
+    let omits_requests = args.omit_requests;
+    anyhow::ensure!(
+        !(is_of_houses && omits_requests),
+        "--omit-requests is for trading posts; trading houses keep a record of every request"
+    );
+    let part = Part { scenario: &scenario, node, address, life, overlay, omits_requests, bug };
     match is_of_houses {
         true => live::<::houses::Node>(bound, args, part),
         false => live::<Node>(bound, args, part),
@@ -222,14 +227,7 @@ fn live<A: Actor>(bound: host::Node, args: &NodeArgs, part: Part<'_>) -> anyhow:
     let place = &args.events;
     let events = File::options().create_new(true).append(true).open(place);
     let events = events.with_context(|| format!("cannot write events to {}", place.display()))?;
-    let mut wiring = Wiring::<A> {
-        node,
-        overlay,
-        events,
-        omits_requests: args.omit_requests,
-        lines: Vec::new(),
-        obeys: PhantomData,
-    };
+    let mut wiring = Wiring::<A> { node, overlay, events, lines: Vec::new(), obeys: PhantomData };
     bound.run(machine, &mut wiring)?;
     let time_ns = host::clock::monotonic_ns().saturating_sub(args.origin_ns);
     wiring.write(&Event { time_ns, node, clock: None, what: What::Stopped });
@@ -250,7 +248,6 @@ struct Wiring<A> {
     /// Who talks to whom; all to all if none.
     overlay: Option<Overlay>,
     events: File,
-    omits_requests: bool,
     lines: Vec<u8>,
     obeys: PhantomData<fn() -> A>,
 }
@@ -288,9 +285,6 @@ impl<A: Actor> Application for Wiring<A> {
             What::Expired { member } if self.node != DIRECTORY => control.stop_dialing(*member),
             What::Left => control.stop(),
             _ => {}
-        }
-        if self.omits_requests && what.is_of_a_request() {
-            return;
         }
         self.write(&Event { time_ns: at.as_nanos(), node: self.node, clock, what });
     }

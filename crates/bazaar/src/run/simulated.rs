@@ -130,6 +130,7 @@ impl<A: Actor> Simulated<A> {
             address: format!("simulated:{node}"),
             life: Incarnation(self.starts),
             overlay: self.overlay.clone(),
+            omits_requests: false,
             bug: self.bug,
         });
         self.world.start(node, machine, &mut self.told);

@@ -1,6 +1,7 @@
 //! A peer, wherever its market is held: in a journal that all can reach, by a majority
 //! ([`groupcast::log`]), or in the [`books`](crate::books) of those whom it concerns. The peer itself
-//! is the same; where there is no common journal, what it asks of one is done here.
+//! is the same: it handles inputs and leaves effects as this machine does, and where there is no common
+//! journal, what it asks of one is done here.
 //!
 //! ```text
 //!   the peer asks for                     what becomes of it without a common journal
@@ -20,16 +21,16 @@
 //! In a log, what leaves waits for all entries before it. In books it waits for its own entry only:
 //! each entry is held by others, and one of them that is gone would hold up all.
 
-use std::convert::identity;
-
 use std::collections::{BTreeMap, VecDeque};
 
+use groupcast::leadership::Leadership;
 use groupcast::log::Log;
-use machine::{After, Context, Destination, Effect, Input, Journal, Machine, NodeId, holds};
+use groupcast::membership::Member;
+use machine::{After, Context, Destination, Effect, Input, Journal, Machine, Never, NodeId, holds};
 
 use crate::admitting::Waiting;
 use crate::books::{Books, Ticket};
-use crate::message::{Body, Message, Record, Snapshot, Trade};
+use crate::message::{Body, Message, Own, Record, Snapshot, Trade};
 use crate::peer::{Alarm, Command, Peer, Report};
 use crate::place::{Asked, Place, Told};
 use crate::replica::{MessageLimits, Replica};
@@ -99,6 +100,12 @@ impl AnyPeer {
         }
     }
 
+    /// Tells of no single request from now on: to tell of each is a good part of a busy trader's work.
+    /// What a peer has done can then not be checked.
+    pub fn omit_requests(&mut self) {
+        self.peer.reports_requests = false;
+    }
+
     /// The peer.
     pub fn peer(&self) -> &Peer {
         &self.peer
@@ -120,13 +127,13 @@ impl AnyPeer {
         }
     }
 
-    pub(crate) fn peer_input(&mut self, input: Input<Peer>, cx: &mut Cx<'_>) {
+    pub(crate) fn peer_input(&mut self, input: Input<Self>, cx: &mut Cx<'_>) {
         let mut effects = Vec::new();
         self.peer.handle(input, &mut cx.listed(&mut effects));
         self.carry_out(effects, cx);
     }
 
-    pub(crate) fn carry_out(&mut self, effects: Vec<Effect<Peer>>, cx: &mut Cx<'_>) {
+    pub(crate) fn carry_out(&mut self, effects: Vec<Effect<Self>>, cx: &mut Cx<'_>) {
         self.ticket = Ticket::Nothing;
         effects.into_iter().for_each(|effect| self.carry_out_one(effect, cx));
         self.hear(cx);
@@ -139,7 +146,7 @@ impl AnyPeer {
         }
     }
 
-    fn carry_out_one(&mut self, effect: Effect<Peer>, cx: &mut Cx<'_>) {
+    fn carry_out_one(&mut self, effect: Effect<Self>, cx: &mut Cx<'_>) {
         match effect {
             Effect::Persist { journal: Journal::Own, record } => cx.persist(Journal::Own, record),
             Effect::Persist { journal: Journal::Common, record: Record::Entry(entry) } => {
@@ -278,7 +285,7 @@ impl Machine for AnyPeer {
 
     fn handle(&mut self, input: Input<Self>, cx: &mut Cx<'_>) {
         if let Place::Common = self.place {
-            return cx.relay(&mut self.peer, input.same());
+            return self.peer.handle(input, cx);
         }
         let left = self.place.take(input, || self.peer.own(), &mut self.told, cx);
         match left {
@@ -300,10 +307,17 @@ impl Machine for AnyPeer {
 }
 
 holds! {
-    AnyPeer: Peer {
-        message: identity,
-        record: identity,
-        snapshot: identity,
-        alarm: identity,
+    AnyPeer: Member {
+        message: Message::Membership,
+        record: Never::into_any,
+        snapshot: Never::into_any,
+        alarm: Alarm::Membership,
+    }
+    AnyPeer: Leadership {
+        message: Message::Leadership,
+        record: Record::Promised,
+        // Leadership writes no snapshots itself; a promise alone is a snapshot of a first life.
+        snapshot: |promised| Snapshot::Own(Own::first(promised)),
+        alarm: Alarm::Leadership,
     }
 }

@@ -3,12 +3,13 @@
 use machine::{After, Destination, NodeId};
 use market::{Command, Outcome, Refusal, Request, RequestId};
 
+use crate::any_peer::Cx;
 use crate::buyer::Next;
 use crate::client::{Resolution, is_recorded};
 use crate::event::{Operation, What};
 use crate::message::{Body, Message, Record, Sale, Standing, Trade};
 use crate::party;
-use crate::peer::{Alarm, Cx, Peer};
+use crate::peer::{Alarm, Peer};
 use crate::queue::Queued;
 use crate::settings::Role;
 

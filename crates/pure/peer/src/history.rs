@@ -32,10 +32,11 @@ use clocks::{Stamp, VectorClock};
 use machine::{Input, Journal};
 use market::Command;
 
+use crate::any_peer::Cx;
 use crate::counts::Reserve;
 use crate::event::What;
 use crate::message::{Own, Record, Snapshot};
-use crate::peer::{Cx, Peer};
+use crate::peer::Peer;
 use crate::settings::Role;
 
 /// After how many records its own journal is replaced by a snapshot: few enough to be read in no

@@ -19,10 +19,11 @@ use groupcast::{leadership, membership};
 use machine::{Input, NodeId};
 use market::{Command, LotId};
 
+use crate::any_peer::Cx;
 use crate::event::What;
 use crate::message::{Body, LOTS_TOLD_MAX};
 use crate::party;
-use crate::peer::{Alarm, Cx, Peer};
+use crate::peer::{Alarm, Peer};
 use crate::resigning::Resignation;
 
 /// How far a peer is on its way out.

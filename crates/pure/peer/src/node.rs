@@ -58,6 +58,15 @@ impl Node {
         Self::Routed(Box::new(routed))
     }
 
+    /// The same; a peer [omits requests](AnyPeer::omit_requests).
+    #[must_use]
+    pub fn omitting_requests(mut self) -> Self {
+        if let Self::Peer(peer) = &mut self {
+            peer.omit_requests();
+        }
+        self
+    }
+
     /// The peer that this is, wherever its market is held, if it is one.
     pub fn any_peer(&self) -> Option<&AnyPeer> {
         match self {

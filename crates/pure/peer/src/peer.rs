@@ -5,16 +5,17 @@ use clocks::{Stamp, VectorClock};
 use groupcast::election::bully;
 use groupcast::leadership::{self, Leadership};
 use groupcast::membership::{self, Member};
-use machine::{After, Context, Epoch, Incarnation, Input, Instant, Machine, Never, NodeId, holds};
+use machine::{After, Epoch, Incarnation, Input, Instant, Machine as _, NodeId};
 use market::RequestId;
 
 pub use crate::alarm::Alarm;
+use crate::any_peer::{AnyPeer, Cx};
 use crate::buyer::Buyer;
 use crate::client::Client;
 use crate::counts::Reserve;
 use crate::event::{ElectionWord, What};
 use crate::leaving::Leaving;
-use crate::message::{Message, Own, Record, Snapshot};
+use crate::message::Message;
 use crate::ordering::Ordering;
 use crate::presence::Presence;
 use crate::resigning::Resignation;
@@ -50,6 +51,8 @@ pub struct Peer {
     /// How far it is on its way out; none if it stays.
     pub(crate) leaving: Option<Leaving>,
     pub(crate) trader: Trader,
+    /// Whether it tells of single requests.
+    pub(crate) reports_requests: bool,
     /// How many records stand behind the last snapshot of its own journal.
     pub(crate) own_records: u32,
     #[cfg(feature = "planted")]
@@ -90,8 +93,6 @@ impl std::fmt::Debug for Report {
     }
 }
 
-pub(crate) type Cx<'a> = Context<'a, Peer>;
-
 impl Peer {
     /// A peer before its first life; the host hands over its own journal, then starts it.
     pub fn new(settings: Settings) -> Self {
@@ -116,6 +117,7 @@ impl Peer {
             is_winding_down: false,
             leaving: None,
             trader: Trader::new(settings.trader.clone()),
+            reports_requests: true,
             own_records: 0,
             #[cfg(feature = "planted")]
             has_amnesia: false,
@@ -173,12 +175,18 @@ impl Peer {
 
     /// Tells of something that the common journal has no part in.
     pub(crate) fn report(&self, what: What, cx: &mut Cx<'_>) {
-        cx.report_after(After::Own, Report { at: cx.now, clock: self.reading(), what });
+        self.report_after(After::Own, what, cx);
     }
 
     /// Tells of something that the common journal holds.
     pub(crate) fn report_trade(&self, what: What, cx: &mut Cx<'_>) {
-        cx.report(Report { at: cx.now, clock: self.reading(), what });
+        self.report_after(After::All, what, cx);
+    }
+
+    fn report_after(&self, after: After, what: What, cx: &mut Cx<'_>) {
+        if self.reports_requests || !what.is_of_a_request() {
+            cx.report_after(after, Report { at: cx.now, clock: self.reading(), what });
+        }
     }
 
     fn start(&mut self, cx: &mut Cx<'_>) {
@@ -282,17 +290,8 @@ impl Peer {
             Alarm::Log(_) | Alarm::Books(_) => {}
         }
     }
-}
 
-impl Machine for Peer {
-    type Message = Message;
-    type Command = Command;
-    type Report = Report;
-    type Record = Record;
-    type Snapshot = Snapshot;
-    type Alarm = Alarm;
-
-    fn handle(&mut self, input: Input<Self>, cx: &mut Cx<'_>) {
+    pub(crate) fn handle(&mut self, input: Input<AnyPeer>, cx: &mut Cx<'_>) {
         match input {
             Input::Restore { snapshot, .. } => self.restore(snapshot, cx),
             Input::Replay { record, .. } => self.replay(record, cx),
@@ -320,7 +319,7 @@ impl Machine for Peer {
         }
     }
 
-    fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         self.leadership.check()?;
         self.trader.check()?;
         match self.trader.epoch() {
@@ -329,21 +328,5 @@ impl Machine for Peer {
             }
             _ => Ok(()),
         }
-    }
-}
-
-holds! {
-    Peer: Member {
-        message: Message::Membership,
-        record: Never::into_any,
-        snapshot: Never::into_any,
-        alarm: Alarm::Membership,
-    }
-    Peer: Leadership {
-        message: Message::Leadership,
-        record: Record::Promised,
-        // Leadership writes no snapshots itself; a promise alone is a snapshot of a first life.
-        snapshot: |promised| Snapshot::Own(Own::first(promised)),
-        alarm: Alarm::Leadership,
     }
 }

@@ -10,7 +10,7 @@ use market::{Entry, Kernel, Party};
 use crate::any_peer::AnyPeer;
 use crate::books::{self, Books};
 use crate::message::{Message, Own, Record, Snapshot};
-use crate::peer::{Alarm, Peer};
+use crate::peer::Alarm;
 use crate::replica::{MessageLimits, Replica};
 use crate::settings::Settings;
 
@@ -60,9 +60,9 @@ impl Place {
         own: impl Fn() -> Own,
         told: &mut VecDeque<Told>,
         cx: &mut Context<'_, AnyPeer>,
-    ) -> Option<Input<Peer>> {
+    ) -> Option<Input<AnyPeer>> {
         match self {
-            Self::Common => Some(input.same()),
+            Self::Common => Some(input),
             Self::Log(log) => log.take(input, own, told, cx),
             Self::Books(books) => books.take(input, own, told, cx),
         }
@@ -199,7 +199,7 @@ trait Holder: Machine {
         own: impl Fn() -> Own,
         told: &mut VecDeque<Told>,
         cx: &mut Context<'_, AnyPeer>,
-    ) -> Option<Input<Peer>> {
+    ) -> Option<Input<AnyPeer>> {
         let (inner, left) = match input {
             // It never claims the host's common journal.
             Input::Restore { journal: Journal::Common, .. }

@@ -7,9 +7,10 @@ use clocks::Stamp;
 use machine::NodeId;
 use market::{Request, RequestId};
 
+use crate::any_peer::Cx;
 use crate::event::What;
 use crate::message::Body;
-use crate::peer::{Alarm, Cx, Peer};
+use crate::peer::{Alarm, Peer};
 use crate::queue::Queued;
 
 /// The buyer's side.

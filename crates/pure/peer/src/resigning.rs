@@ -15,9 +15,10 @@ use groupcast::leadership;
 use machine::{Epoch, Input};
 use serde::{Deserialize, Serialize};
 
+use crate::any_peer::Cx;
 use crate::event::What;
 use crate::message::Body;
-use crate::peer::{Alarm, Cx, Peer};
+use crate::peer::{Alarm, Peer};
 
 /// Why a trader resigns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use groupcast::leadership::Stepped;
 use machine::{Epoch, Journal, NodeId};
-use market::{Act, Applied, Command, EndedHold, Good, Outcome, Refusal, Request};
+use market::{Act, Applied, Command, EndedHold, Outcome, Refusal, Request};
 
+use crate::any_peer::Cx;
 use crate::event::What;
 use crate::message::{Body, Record, SALES_TOLD_MAX, Snapshot};
 use crate::party;
-use crate::peer::{Alarm, Cx, Peer};
+use crate::peer::{Alarm, Peer};
 use crate::settings::Role;
+use crate::trader::Served;
 
 impl Peer {
     pub(crate) fn start_trading(&mut self, epoch: Epoch, cx: &mut Cx<'_>) {
@@ -66,9 +68,12 @@ impl Peer {
             let outcome = Outcome::Refused(refusal);
             return self.send(from, Body::Answer { epoch, id, outcome }, cx);
         }
-        let good = request.command.good().cloned();
-        let Some(applied) = self.apply(Act::Request(request.clone()), cx) else { return };
-        self.tell(epoch, &request, good, &applied, cx);
+        let Some(served) = self.decide(Act::Request(request), cx) else { return };
+        let what = self.reports_requests.then(|| what_came(epoch, &served)).flatten();
+        let applied = self.keep(served, cx);
+        if let Some(what) = what {
+            self.report_trade(what, cx);
+        }
         let outcome = applied.outcome;
         if matches!(outcome, Outcome::Held { .. }) && !applied.repeated {
             self.await_holds(cx);
@@ -90,15 +95,24 @@ impl Peer {
     }
 
     fn apply(&mut self, act: Act, cx: &mut Cx<'_>) -> Option<Applied> {
+        let served = self.decide(act, cx)?;
+        Some(self.keep(served, cx))
+    }
+
+    fn decide(&mut self, act: Act, cx: &mut Cx<'_>) -> Option<Served> {
         let draw = cx.random.next_u64();
-        let served = self.trader.serve(party(self.me), cx.now.as_millis(), draw, act)?;
-        if let Some(entry) = served.entry {
-            cx.persist(Journal::Common, Record::Entry(entry));
+        self.trader.serve(party(self.me), cx.now.as_millis(), draw, act)
+    }
+
+    /// Writes down what was decided, before anybody is told.
+    fn keep(&mut self, served: Served, cx: &mut Cx<'_>) -> Applied {
+        if served.has_changed {
+            cx.persist(Journal::Common, Record::Entry(served.entry));
         }
         if let Some(kernel) = self.trader.due_snapshot() {
             cx.snapshot(Journal::Common, Snapshot::Market(Box::new(kernel)));
         }
-        Some(served.applied)
+        served.applied
     }
 
     /// Tells sellers what was sold since the last time.
@@ -107,58 +121,6 @@ impl Peer {
             let standing = self.trader.standing(party(seller));
             self.send(seller, Body::Notice { standing, sales }, cx);
         }
-    }
-
-    /// Reports what came of a request.
-    fn tell(
-        &mut self,
-        epoch: Epoch,
-        request: &Request,
-        good: Option<Good>,
-        applied: &Applied,
-        cx: &mut Cx<'_>,
-    ) {
-        let (id, party) = (request.id, request.id.client.party);
-        let what = match (&applied.outcome, &request.command) {
-            _ if applied.repeated => What::Repeated { epoch, request: id },
-            (Outcome::Bought(receipt), _) => {
-                What::Sold { epoch, request: id, receipt: receipt.clone(), buyer: party }
-            }
-            (Outcome::Deposited { lot }, Command::Deposit(offer)) => What::Deposited {
-                epoch,
-                request: id,
-                seller: party,
-                good: offer.good.clone(),
-                quantity: offer.quantity,
-                unit_price: offer.unit_price,
-                lot: *lot,
-            },
-            (Outcome::Withdrawn { good, quantity }, Command::Withdraw { lot }) => What::Withdrawn {
-                epoch,
-                request: id,
-                seller: party,
-                good: good.clone(),
-                quantity: *quantity,
-                lot: *lot,
-            },
-            (Outcome::Held { hold, receipt, .. }, _) => {
-                let (hold, receipt) = (*hold, receipt.clone());
-                What::Held { epoch, request: id, buyer: party, hold, receipt }
-            }
-            (Outcome::Voided { good, quantity }, Command::Void { hold }) => What::HoldEnded {
-                epoch,
-                hold: *hold,
-                good: good.clone(),
-                quantity: *quantity,
-                request: Some(id),
-            },
-            (Outcome::Refused(refusal), _) => {
-                let Some(good) = good else { return };
-                What::Refused { epoch, request: id, good, refusal: *refusal }
-            }
-            _ => return,
-        };
-        self.report_trade(what, cx);
     }
 
     /// Ends the carts whose time is over, and looks again when the next one's is.
@@ -195,4 +157,51 @@ impl Peer {
             self.report_trade(What::SessionsExpired { epoch, sessions }, cx);
         }
     }
+}
+
+/// What came of a request, as the record tells it.
+fn what_came(epoch: Epoch, served: &Served) -> Option<What> {
+    let (Act::Request(request), applied) = (&served.entry.act, &served.applied) else {
+        return None;
+    };
+    let (id, party) = (request.id, request.id.client.party);
+    Some(match (&applied.outcome, &request.command) {
+        _ if applied.repeated => What::Repeated { epoch, request: id },
+        (Outcome::Bought(receipt), _) => {
+            What::Sold { epoch, request: id, receipt: receipt.clone(), buyer: party }
+        }
+        (Outcome::Deposited { lot }, Command::Deposit(offer)) => What::Deposited {
+            epoch,
+            request: id,
+            seller: party,
+            good: offer.good.clone(),
+            quantity: offer.quantity,
+            unit_price: offer.unit_price,
+            lot: *lot,
+        },
+        (Outcome::Withdrawn { good, quantity }, Command::Withdraw { lot }) => What::Withdrawn {
+            epoch,
+            request: id,
+            seller: party,
+            good: good.clone(),
+            quantity: *quantity,
+            lot: *lot,
+        },
+        (Outcome::Held { hold, receipt, .. }, _) => {
+            let (hold, receipt) = (*hold, receipt.clone());
+            What::Held { epoch, request: id, buyer: party, hold, receipt }
+        }
+        (Outcome::Voided { good, quantity }, Command::Void { hold }) => What::HoldEnded {
+            epoch,
+            hold: *hold,
+            good: good.clone(),
+            quantity: *quantity,
+            request: Some(id),
+        },
+        (Outcome::Refused(refusal), _) => {
+            let good = request.command.good()?.clone();
+            What::Refused { epoch, request: id, good, refusal: *refusal }
+        }
+        _ => return None,
+    })
 }

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use machine::{Epoch, NodeId};
 use market::{Act, Applied, Entry, Kernel, Money, Outcome, Party, RequestId};
 
-use crate::message::{Sale, Standing};
+use crate::message::{SALES_TOLD_MAX, Sale, Standing};
 use crate::queue::Queue;
 use crate::settings::{OrderPolicy, TraderSettings};
 
@@ -51,8 +51,10 @@ pub struct Trader {
 pub struct Served {
     /// What the kernel says.
     pub applied: Applied,
-    /// What must be persisted before anybody is told; none if nothing changed.
-    pub entry: Option<Entry>,
+    /// The act, as it goes into the journal.
+    pub entry: Entry,
+    /// Whether the entry must be persisted before anybody is told.
+    pub has_changed: bool,
 }
 
 impl Trader {
@@ -185,11 +187,11 @@ impl Trader {
         if matches!(applied.outcome, Outcome::Bought(_)) && !applied.repeated {
             self.sales += 1;
         }
-        let changed = applied.outcome.changes_the_market();
+        let has_changed = applied.outcome.changes_the_market();
         #[cfg(feature = "planted")]
-        let changed = changed && !self.is_forgotten(&applied);
-        self.entries_since_snapshot += u64::from(changed);
-        Some(Served { applied, entry: changed.then_some(entry) })
+        let has_changed = has_changed && !self.is_forgotten(&applied);
+        self.entries_since_snapshot += u64::from(has_changed);
+        Some(Served { applied, entry, has_changed })
     }
 
     /// How long it is until a cart is to be ended, in milliseconds, if it trades and has one.
@@ -206,7 +208,9 @@ impl Trader {
         for fill in &receipt.fills {
             let Ok(seller) = u32::try_from(fill.seller.0).map(NodeId) else { continue };
             let Standing { earned: total, left, .. } = self.standing(fill.seller);
-            let notes = self.notes.entry(seller).or_default();
+            // As much as it may grow to, for the busy: to grow step by step costs more.
+            let notes =
+                self.notes.entry(seller).or_insert_with(|| Vec::with_capacity(SALES_TOLD_MAX));
             match notes.last_mut().filter(|note| note.request == request) {
                 Some(sale) => {
                     sale.quantity += fill.quantity;

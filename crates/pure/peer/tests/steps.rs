@@ -12,8 +12,8 @@ use market::{
     RequestId, Rules, SellerChoice,
 };
 use peer::{
-    Body, BuyerSettings, Message, OrderPolicy, Peer, Range, Record, Role, SellerSettings, Settings,
-    Snapshot, Trade, TraderSettings, What,
+    AnyPeer, Body, BuyerSettings, Message, OrderPolicy, Range, Record, Role, SellerSettings,
+    Settings, Snapshot, Trade, TraderSettings, What,
 };
 
 const OPENED: Outcome = Outcome::Opened { purchases: 0 };
@@ -91,16 +91,16 @@ fn fish() -> Good {
 
 /// A peer and the effects of each input.
 struct Bench {
-    peer: Peer,
+    peer: AnyPeer,
     random: Random,
 }
 
 impl Bench {
     fn new(role: Role) -> Self {
-        Self { peer: Peer::new(settings(role)), random: Random::from_seed(1) }
+        Self { peer: AnyPeer::common(settings(role)), random: Random::from_seed(1) }
     }
 
-    fn step(&mut self, input: Input<Peer>) -> Vec<Effect<Peer>> {
+    fn step(&mut self, input: Input<AnyPeer>) -> Vec<Effect<AnyPeer>> {
         let mut effects = Vec::new();
         let now = Instant::from_nanos(7_000_000);
         self.peer.handle(input, &mut Context::new(now, &mut self.random, &mut effects));
@@ -117,11 +117,11 @@ impl Bench {
         bench
     }
 
-    fn ask(&mut self, number: u64, command: Command) -> Vec<Effect<Peer>> {
+    fn ask(&mut self, number: u64, command: Command) -> Vec<Effect<AnyPeer>> {
         self.ask_as(CLIENT, number, command)
     }
 
-    fn ask_as(&mut self, from: NodeId, number: u64, command: Command) -> Vec<Effect<Peer>> {
+    fn ask_as(&mut self, from: NodeId, number: u64, command: Command) -> Vec<Effect<AnyPeer>> {
         let client = ClientId { party: Party(from.0.into()), life: 1 };
         let id = RequestId { client, number };
         let body = Body::Request(Request { id, answered_below: 0, command });
@@ -130,14 +130,14 @@ impl Bench {
 }
 
 /// The alarm that starts an election when nobody leads.
-fn patience() -> <Peer as Machine>::Alarm {
+fn patience() -> <AnyPeer as Machine>::Alarm {
     let mut bench = Bench::new(Role { buys: false, sells: false });
     let started = bench.step(Input::Start);
     alarm(&started, "Patience").unwrap()
 }
 
 /// The alarm of this name that some effects set.
-fn alarm(effects: &[Effect<Peer>], name: &str) -> Option<<Peer as Machine>::Alarm> {
+fn alarm(effects: &[Effect<AnyPeer>], name: &str) -> Option<<AnyPeer as Machine>::Alarm> {
     let mut alarms = effects.iter().filter_map(|effect| match effect {
         Effect::Set { alarm, .. } if format!("{alarm:?}").contains(name) => Some(*alarm),
         _ => None,
@@ -155,7 +155,7 @@ fn buy() -> Command {
 }
 
 /// The answers in some effects.
-fn answers(effects: &[Effect<Peer>]) -> Vec<&Outcome> {
+fn answers(effects: &[Effect<AnyPeer>]) -> Vec<&Outcome> {
     let answers = effects.iter().filter_map(|effect| match effect {
         Effect::Send {
             body: Message::Trade(Trade { body: Body::Answer { outcome, .. }, .. }),
@@ -229,6 +229,32 @@ fn an_answer_stands_behind_its_record_and_rests_on_it() {
 }
 
 #[test]
+fn a_peer_that_omits_requests_does_all_else_as_ever() {
+    let after = |omits: bool| {
+        let mut bench = Bench::new(Role { buys: false, sells: false });
+        if omits {
+            bench.peer.omit_requests();
+        }
+        let mut effects = bench.step(Input::Start);
+        effects.extend(bench.step(Input::Alarm(patience())));
+        effects.extend(bench.step(Input::Claimed(EPOCH)));
+        for (number, command) in [(0, Command::Open), (1, deposit()), (2, buy())] {
+            effects.extend(bench.ask(number, command.clone()));
+            effects.extend(bench.ask_as(BUYER, number, command));
+        }
+        effects
+    };
+    let is_told_of = |effect: &Effect<AnyPeer>| matches!(effect, Effect::Report { report, .. } if report.what.is_of_a_request());
+    let (all, mut some) = (after(false), after(true).into_iter());
+    let told = all.iter().filter(|effect| is_told_of(effect)).count();
+    assert_eq!(told, 4, "two deposits, two sales: {all:?}");
+    for effect in all.iter().filter(|effect| !is_told_of(effect)) {
+        assert_eq!(format!("{:?}", some.next().unwrap()), format!("{effect:?}"));
+    }
+    assert!(some.next().is_none());
+}
+
+#[test]
 fn a_seller_is_told_of_all_sales_of_a_turn_at_once() {
     let mut bench = Bench::trading();
     bench.step(Input::Claimed(EPOCH));
@@ -269,7 +295,7 @@ fn a_large_market_writes_down_as_many_records_as_it_has_parts_before_the_next_sn
     bench.step(Input::Claimed(EPOCH));
     bench.ask(0, Command::Open);
     let steps = (1..200).map(|number| bench.ask(number, deposit()));
-    let is_snapshot = |effect: &Effect<Peer>| matches!(effect, Effect::Snapshot { .. });
+    let is_snapshot = |effect: &Effect<AnyPeer>| matches!(effect, Effect::Snapshot { .. });
     let at = steps.enumerate().filter(|(_, effects)| effects.iter().any(is_snapshot));
     let at: Vec<usize> = at.map(|(entry, _)| entry + 2).collect();
     // After n entries there are a session, an account, and n - 1 lots and answers: 2 n parts.
@@ -320,7 +346,7 @@ fn a_trader_resigns_when_its_last_write_is_in_the_journal_and_serves_nobody_mean
     };
     assert!(bench.ask(1, deposit()).is_empty(), "its write would be behind the last one");
     assert!(bench.step(Input::Command(peer::Command::Resign)).is_empty(), "once");
-    let is_over = |effects: &[Effect<Peer>]| {
+    let is_over = |effects: &[Effect<AnyPeer>]| {
         effects.iter().any(|effect| {
             matches!(effect, Effect::Report { report, .. }
                 if matches!(report.what, What::SteppedDown { epoch: EPOCH, .. }))
@@ -349,7 +375,7 @@ fn an_unknown_session_is_answered_and_not_written_down() {
 fn a_clients_own_words_do_not_wait_for_the_market() {
     let mut settings = settings(Role { buys: false, sells: true });
     settings.leadership.voters = [CLIENT, ME].into();
-    let mut bench = Bench { peer: Peer::new(settings), random: Random::from_seed(1) };
+    let mut bench = Bench { peer: AnyPeer::common(settings), random: Random::from_seed(1) };
     bench.step(Input::Start);
     bench.step(Input::Opened(CLIENT));
     let epoch = Epoch { counter: 9, node: CLIENT };
@@ -377,7 +403,7 @@ fn a_buyer_whose_wish_finds_no_room_tries_again() {
     settings.leadership.voters = [CLIENT, ME].into();
     settings.seller.accrue_goods = 1;
     settings.seller.accrue_every = Duration::from_millis(1);
-    let mut bench = Bench { peer: Peer::new(settings), random: Random::from_seed(1) };
+    let mut bench = Bench { peer: AnyPeer::common(settings), random: Random::from_seed(1) };
     let accrue = alarm(&bench.step(Input::Start), "Accrue").unwrap();
     bench.step(Input::Opened(CLIENT));
     let epoch = Epoch { counter: 9, node: CLIENT };
@@ -406,7 +432,7 @@ fn a_life_remembers_what_the_ones_before_it_promised() {
 }
 
 /// The records and the last snapshot that some effects leave in a peer's own journal.
-fn own_journal(effects: &[Effect<Peer>]) -> Vec<Input<Peer>> {
+fn own_journal(effects: &[Effect<AnyPeer>]) -> Vec<Input<AnyPeer>> {
     let journal = Journal::Own;
     let mut inputs = Vec::new();
     for effect in effects {
@@ -424,7 +450,7 @@ fn own_journal(effects: &[Effect<Peer>]) -> Vec<Input<Peer>> {
 }
 
 /// The numbered requests that some effects send, each with the position of its effect.
-fn requests(effects: &[Effect<Peer>]) -> Vec<(usize, Request)> {
+fn requests(effects: &[Effect<AnyPeer>]) -> Vec<(usize, Request)> {
     let sent = effects.iter().enumerate().filter_map(|(at, effect)| match effect {
         Effect::Send {
             body: Message::Trade(Trade { body: Body::Request(request), .. }), ..
@@ -444,7 +470,7 @@ fn a_peer_that_comes_back_asks_for_what_was_under_way_again_and_for_nothing_twic
         let body = Body::Answer { epoch, id, outcome };
         Input::Message { from: CLIENT, body: Message::Trade(Trade { clock: None, body }) }
     };
-    let mut bench = Bench { peer: Peer::new(settings.clone()), random: Random::from_seed(1) };
+    let mut bench = Bench { peer: AnyPeer::common(settings.clone()), random: Random::from_seed(1) };
     let mut effects = bench.step(Input::Start);
     effects.extend(bench.step(Input::Opened(CLIENT)));
     effects.extend(bench.step(Input::Message { from: CLIENT, body: lead() }));
@@ -457,8 +483,9 @@ fn a_peer_that_comes_back_asks_for_what_was_under_way_again_and_for_nothing_twic
     assert!(persisted.unwrap() < *sent, "on record before it is sent: {asked:?}");
     effects.extend(asked);
 
-    let come_back = |effects: &[Effect<Peer>]| {
-        let mut later = Bench { peer: Peer::new(settings.clone()), random: Random::from_seed(9) };
+    let come_back = |effects: &[Effect<AnyPeer>]| {
+        let mut later =
+            Bench { peer: AnyPeer::common(settings.clone()), random: Random::from_seed(9) };
         for input in own_journal(effects) {
             assert!(later.step(input).is_empty(), "nothing is said before the start");
         }
@@ -484,8 +511,8 @@ fn a_peer_that_comes_back_asks_for_what_was_under_way_again_and_for_nothing_twic
     // Then it has a session of its own, and hears what it bought.
     let open = RequestId { client: ClientId { party: Party(2), life: 3 << 20 }, number: 0 };
     let returned = last.step(answer(open, Outcome::Opened { purchases: 4 }));
-    assert!(!last.peer.is_busy() && alarm(&returned, "Think").is_some(), "{returned:?}");
-    assert_eq!(last.peer.purchases(), 4);
+    assert!(!last.peer.peer().is_busy() && alarm(&returned, "Think").is_some(), "{returned:?}");
+    assert_eq!(last.peer.peer().purchases(), 4);
 }
 
 #[test]
@@ -494,7 +521,7 @@ fn a_purchase_waits_for_no_record_of_its_buyer() {
     settings.leadership.voters = [CLIENT, ME].into();
     settings.buyer.purchases = 5;
     let epoch = Epoch { counter: 9, node: CLIENT };
-    let mut bench = Bench { peer: Peer::new(settings), random: Random::from_seed(1) };
+    let mut bench = Bench { peer: AnyPeer::common(settings), random: Random::from_seed(1) };
     bench.step(Input::Start);
     bench.step(Input::Opened(CLIENT));
     let body = Message::Leadership(leadership::Message::Lead(epoch));
@@ -523,12 +550,12 @@ fn a_seller_that_leaves_takes_back_what_is_unsold_then_asks_for_leave_and_says_g
     let of_trader =
         |body| Input::Message { from, body: Message::Trade(Trade { clock: None, body }) };
     let of_leader = |body| Input::Message { from, body: Message::Leadership(body) };
-    let sends = |effects: &[Effect<Peer>], what: &str| {
+    let sends = |effects: &[Effect<AnyPeer>], what: &str| {
         effects.iter().any(|effect| {
             matches!(effect, Effect::Send { body, .. } if format!("{body:?}").contains(what))
         })
     };
-    let mut bench = Bench { peer: Peer::new(settings), random: Random::from_seed(1) };
+    let mut bench = Bench { peer: AnyPeer::common(settings), random: Random::from_seed(1) };
     bench.step(Input::Start);
     bench.step(Input::Opened(CLIENT));
     bench.step(of_leader(leadership::Message::Lead(epoch)));

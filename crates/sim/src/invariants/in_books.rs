@@ -40,8 +40,9 @@ impl InBooks {
             books::Record::Item(item) => {
                 let place = (written.epoch, written.position);
                 written.position += 1;
-                match item.as_ref() {
-                    Item::Fact(Fact { id, entry, outcome }) => {
+                match item {
+                    Item::Fact(fact) => {
+                        let Fact { id, entry, outcome } = fact.as_ref();
                         written.facts.insert(*id, place);
                         if let Act::Request(request) = &entry.act {
                             let fact = (request.id, entry.clone(), outcome.clone());

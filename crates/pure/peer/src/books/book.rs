@@ -77,7 +77,7 @@ impl Book {
     pub fn replay(&mut self, party: Party, record: Record) {
         match record {
             Record::Promised(epoch) => (self.promised, self.position) = (epoch, 0),
-            Record::Item(item) => self.take(party, *item),
+            Record::Item(item) => self.take(party, item),
         }
     }
 
@@ -91,7 +91,7 @@ impl Book {
             }
             Item::Fact(fact) => {
                 self.reach.take(fact.id);
-                self.tail.insert(fact.id, fact);
+                self.tail.insert(fact.id, *fact);
             }
             Item::Decided { id, is_true } => {
                 if let Some(fact) = self.tail.remove(&id).filter(|_| is_true) {

@@ -81,7 +81,7 @@ impl Books {
         if let Some(known) = self.book.position.checked_sub(after) {
             let known = usize::try_from(known).unwrap_or(usize::MAX);
             for item in items.into_iter().skip(known) {
-                self.write(Record::Item(Box::new(item)), cx);
+                self.write(Record::Item(item), cx);
             }
             self.book.learn(self.party, settled);
         }

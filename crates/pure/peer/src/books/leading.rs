@@ -127,7 +127,7 @@ impl Leader {
                 if concerned.len() > 1 {
                     keeper.tail.insert(number);
                 }
-                keeper.give(Item::Fact(fact.clone()));
+                keeper.give(Item::Fact(Box::new(fact.clone())));
                 is_full |= keeper.is_full();
             }
         }

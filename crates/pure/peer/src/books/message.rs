@@ -31,7 +31,7 @@ pub struct Fact {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Item {
     /// A fact that concerns it.
-    Fact(Fact),
+    Fact(Box<Fact>),
     /// A fact of an earlier epoch turned out to be true, or void.
     Decided {
         /// Which.
@@ -105,7 +105,7 @@ pub enum Record {
     /// Nothing of a lower epoch is taken from now on.
     Promised(Epoch),
     /// The next item of the promised epoch.
-    Item(Box<Item>),
+    Item(Item),
 }
 
 /// What replaces a keeper's records.

@@ -64,7 +64,7 @@ fn a_deposed_traders_facts_are_refused() {
     let append = Message::Append {
         epoch: old,
         after: 0,
-        items: vec![Item::Fact(fact)],
+        items: vec![Item::Fact(Box::new(fact))],
         settled: Settled::default(),
     };
     let before = keeper.book().clone();
@@ -94,7 +94,7 @@ fn a_book_forgets_how_far_it_got_in_old_epochs_and_says_so() {
     for counter in 1..=1_030 {
         let id = FactId { epoch: epoch(counter, TRADER), number: 7 };
         let fact = Fact { id, entry: sale.clone(), outcome: outcome.clone() };
-        book.take(crate::party(SELLER), Item::Fact(fact));
+        book.take(crate::party(SELLER), Item::Fact(Box::new(fact)));
     }
     let has = |counter, number| book.reach.has(FactId { epoch: epoch(counter, TRADER), number });
     assert_eq!(
