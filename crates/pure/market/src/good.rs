@@ -2,10 +2,10 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::sync::Arc;
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol_str::SmolStr;
 
 use crate::limits::GOOD_NAME_BYTES_MAX;
 
@@ -20,7 +20,7 @@ use crate::limits::GOOD_NAME_BYTES_MAX;
 /// # Ok::<(), BadName>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Good(Arc<str>);
+pub struct Good(SmolStr);
 
 /// Why a text is no name of a good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

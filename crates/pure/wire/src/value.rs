@@ -67,6 +67,10 @@ pub(crate) fn append<T: Serialize>(
     })
 }
 
+/// Up to so many bytes are copied here: most are a number's, and for them a call to copy takes longer
+/// than the copying.
+const SHORT_BYTES: usize = 10;
+
 /// Appends to a list that is in use already, and stops a value that is too large where it becomes
 /// so, not when all of it has been written.
 struct Bounded<'a> {
@@ -92,7 +96,16 @@ impl Flavor for Bounded<'_> {
         if self.end - self.out.len() < bytes.len() {
             return Err(postcard::Error::SerializeBufferFull);
         }
-        self.out.extend_from_slice(bytes);
+        if bytes.len() > SHORT_BYTES {
+            self.out.extend_from_slice(bytes);
+            return Ok(());
+        }
+        let mut rest = bytes;
+        while let Some((four, others)) = rest.split_first_chunk::<4>() {
+            self.out.extend_from_slice(four);
+            rest = others;
+        }
+        rest.iter().for_each(|byte| self.out.push(*byte));
         Ok(())
     }
 
@@ -113,6 +126,16 @@ mod tests {
         assert_eq!(out, [9, 3, b'a', b'b', b'c']);
         assert_eq!(append(&"abc", &mut out, 3), Err(EncodeError::TooLarge { limit_bytes: 3 }));
         assert_eq!(append(&7_u8, &mut vec![9], 0), Err(EncodeError::TooLarge { limit_bytes: 0 }));
+    }
+
+    #[test]
+    fn bytes_of_any_number_stand_there_as_they_were() {
+        for length in 0..3 * SHORT_BYTES {
+            let text: String = ('a'..='z').cycle().take(length).collect();
+            let bytes = to_bytes(&(&text, 7_u8)).unwrap();
+            assert_eq!((bytes[0] as usize, &bytes[1..=length]), (length, text.as_bytes()));
+            assert_eq!(from_bytes::<(String, u8)>(&bytes), Ok((text, 7)));
+        }
     }
 
     #[test]
