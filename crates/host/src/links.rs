@@ -28,6 +28,7 @@ use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use serde::de::DeserializeOwned;
+use slotmap::{Key as _, KeyData, SlotMap};
 
 use crate::alarms::Alarms;
 use crate::application::Counts;
@@ -53,11 +54,30 @@ const REDIAL_MAX: Duration = Duration::from_millis(500);
 /// How long to wait after the system had no resources for a new connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+slotmap::new_key_type! {
+    /// The name of a connection, which no later one has: an event may come when it is gone.
+    struct LinkKey;
+}
+
+impl LinkKey {
+    /// The token of its socket: above those of the node's other sockets, which are small numbers.
+    fn token(self) -> Token {
+        const { assert!(size_of::<usize>() == size_of::<u64>()) };
+        Token(self.data().as_ffi() as usize)
+    }
+}
+
+impl From<Token> for LinkKey {
+    fn from(token: Token) -> Self {
+        KeyData::from_ffi(token.0 as u64).into()
+    }
+}
+
 /// What the links want to do later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Chore {
     Redial(NodeId),
-    GiveUp(usize),
+    GiveUp(LinkKey),
     Accept,
 }
 
@@ -69,8 +89,8 @@ struct Peer {
     /// Where it is, as it said itself over the link that is up.
     heard: Option<SocketAddr>,
     life: u64,
-    up: Option<usize>,
-    dialing: Option<usize>,
+    up: Option<LinkKey>,
+    dialing: Option<LinkKey>,
     pause: Duration,
 }
 
@@ -86,12 +106,11 @@ pub(crate) struct Links {
     identity: Identity,
     registry: Registry,
     listener: TcpListener,
-    links: BTreeMap<usize, Link>,
-    next_token: usize,
+    links: SlotMap<LinkKey, Link>,
     peers: BTreeMap<NodeId, Peer>,
     chores: Alarms<Chore>,
-    reads: Vec<usize>,
-    writes: Vec<usize>,
+    reads: Vec<LinkKey>,
+    writes: Vec<LinkKey>,
     unidentified: usize,
     accepting: bool,
     /// Nodes to and from which nothing passes; see the `impairment` module.
@@ -99,20 +118,13 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    /// Links that are accepted by `listener`, which is registered already, and whose tokens begin
-    /// at `first_token`.
-    pub fn new(
-        identity: Identity,
-        registry: Registry,
-        listener: TcpListener,
-        first_token: usize,
-    ) -> Self {
+    /// Links that are accepted by `listener`, which is registered already.
+    pub fn new(identity: Identity, registry: Registry, listener: TcpListener) -> Self {
         Self {
             identity,
             registry,
             listener,
-            links: BTreeMap::new(),
-            next_token: first_token,
+            links: SlotMap::with_key(),
             peers: BTreeMap::new(),
             chores: Alarms::new(),
             reads: Vec::new(),
@@ -130,15 +142,16 @@ impl Links {
     }
 
     /// Takes note of what the system says about a connection.
-    pub fn event(&mut self, token: usize, event: &Event) {
+    pub fn event(&mut self, event: &Event) {
+        let key = LinkKey::from(event.token());
         // A token may outlive its connection within a turn.
-        let Some(link) = self.links.get_mut(&token) else { return };
+        let Some(link) = self.links.get_mut(key) else { return };
         link.event(event);
         if link.readable && !link.in_reads {
             link.in_reads = true;
-            self.reads.push(token);
+            self.reads.push(key);
         }
-        self.mark_write(token);
+        mark_write(key, link, &mut self.writes);
     }
 
     /// The listener has something to accept.
@@ -165,23 +178,23 @@ impl Links {
             self.accept(now, counts);
         }
         let mut reads = std::mem::take(&mut self.reads);
-        for token in reads.drain(..) {
-            let Some(link) = self.links.get_mut(&token) else { continue };
+        for key in reads.drain(..) {
+            let Some(link) = self.links.get_mut(key) else { continue };
             if link.is_to_any_of(&self.cut) {
                 link.in_reads = false;
                 continue;
             }
             let received = link.receive();
-            let sound = self.take_frames(token, now, inbox);
+            let sound = self.take_frames(key, now, inbox);
             if !sound {
                 counts.rejected += 1;
             }
             if !sound || received == Received::End {
-                self.close(token, now, inbox);
-            } else if let Some(link) = self.links.get_mut(&token) {
+                self.close(key, now, inbox);
+            } else if let Some(link) = self.links.get_mut(key) {
                 link.in_reads = link.readable;
                 if link.readable {
-                    self.reads.push(token);
+                    self.reads.push(key);
                 }
             }
         }
@@ -190,42 +203,40 @@ impl Links {
 
     /// Appends a frame to what waits for a node: none if it has no link, false if there is no room.
     pub fn append(&mut self, node: NodeId, frame: &[u8]) -> Option<bool> {
-        let token = self.peers.get(&node)?.up?;
-        let appended = self.links.get_mut(&token)?.append(frame);
-        self.mark_write(token);
+        let key = self.peers.get(&node)?.up?;
+        let link = self.links.get_mut(key)?;
+        let appended = link.append(frame);
+        mark_write(key, link, &mut self.writes);
         Some(appended)
     }
 
     /// Writes what waits, as far as the system takes it.
     pub fn flush<M: Machine>(&mut self, now: Instant, inbox: &mut Vec<Input<M>>) {
         let mut writes = std::mem::take(&mut self.writes);
-        for token in writes.drain(..) {
-            let Some(link) = self.links.get_mut(&token) else { continue };
+        for key in writes.drain(..) {
+            let Some(link) = self.links.get_mut(key) else { continue };
             link.in_writes = false;
             if link.is_to_any_of(&self.cut) {
                 continue;
             }
             if link.flush().is_err() {
-                self.close(token, now, inbox);
+                self.close(key, now, inbox);
             }
         }
         keep_memory(&mut self.writes, writes);
     }
+}
 
-    fn mark_write(&mut self, token: usize) {
-        if let Some(link) = self.links.get_mut(&token)
-            && link.writable
-            && link.has_waiting()
-            && !link.in_writes
-        {
-            link.in_writes = true;
-            self.writes.push(token);
-        }
+/// Puts a link on the list of those to write, if there is anything that can be written.
+fn mark_write(key: LinkKey, link: &mut Link, writes: &mut Vec<LinkKey>) {
+    if link.writable && link.has_waiting() && !link.in_writes {
+        link.in_writes = true;
+        writes.push(key);
     }
 }
 
 /// Goes on with the memory of an emptied list instead of a new one.
-fn keep_memory(list: &mut Vec<usize>, mut emptied: Vec<usize>) {
+fn keep_memory(list: &mut Vec<LinkKey>, mut emptied: Vec<LinkKey>) {
     emptied.append(list);
     *list = emptied;
 }

@@ -16,7 +16,7 @@ use crate::frames::{Identity, MESSAGE};
 use crate::impairment::{Fate, Impaired, Impairment};
 use crate::links::Links;
 
-/// The tokens of the sockets; those of connections follow.
+/// The tokens of the sockets; those of connections are larger by far.
 pub(crate) const LISTENER: usize = 0;
 pub(crate) const DATAGRAMS: usize = 1;
 /// The tokens that the node has for itself.
@@ -24,7 +24,6 @@ pub(crate) const LINES: usize = 2;
 pub(crate) const SIGNALS: usize = 3;
 pub(crate) const WAKER: usize = 4;
 pub(crate) const TIMER: usize = 5;
-const FIRST_LINK: usize = 6;
 
 /// All that a node sends and receives.
 #[derive(Debug)]
@@ -55,7 +54,7 @@ impl Network {
             }
         };
         let registry = poll.registry().try_clone()?;
-        let links = Links::new(identity, registry, listener, FIRST_LINK);
+        let links = Links::new(identity, registry, listener);
         let (frame, counts) = (Vec::new(), Counts::default());
         Ok(Self { identity, links, datagrams, impaired: None, frame, counts })
     }
@@ -102,7 +101,7 @@ impl Network {
         match (event.token().0, &mut self.datagrams) {
             (LISTENER, _) => self.links.listener_event(),
             (DATAGRAMS, Some(datagrams)) => datagrams.event(),
-            (token, _) => self.links.event(token, event),
+            _ => self.links.event(event),
         }
     }
 

@@ -3,6 +3,10 @@
 use machine::{Epoch, Journal};
 use serde::Serialize;
 
+/// How much a turn of a busy node may hold: room for it is set aside before it comes.
+const USUAL_WRITES: usize = 1 << 10;
+const USUAL_BYTES: usize = 64 << 10;
+
 /// A write, as bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Work<'a> {
@@ -35,6 +39,20 @@ pub(crate) enum Kind {
 impl Turn {
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
+    }
+
+    /// How many writes there are.
+    pub fn len(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// Takes all that there is; what is left has room for as much again, unless that was unusual.
+    pub fn take(&mut self) -> Self {
+        let rest = Self {
+            writes: Vec::with_capacity(self.writes.len().min(USUAL_WRITES)),
+            bytes: Vec::with_capacity(self.bytes.len().min(USUAL_BYTES)),
+        };
+        std::mem::replace(self, rest)
     }
 
     /// Whether it is records alone, and no more of them, and of bytes, than so many.

@@ -12,9 +12,9 @@ impl Links {
         if peer.known != Some(address) {
             peer.known = Some(address);
             peer.pause = REDIAL_FIRST;
-            if let Some(token) = peer.dialing.take() {
-                self.links.remove(&token);
-                self.chores.clear(Chore::GiveUp(token));
+            if let Some(key) = peer.dialing.take() {
+                self.links.remove(key);
+                self.chores.clear(Chore::GiveUp(key));
             }
             self.dial(node, now);
         }
@@ -33,7 +33,7 @@ impl Links {
             let Some(peer) = self.peers.get_mut(&node) else { continue };
             peer.pause = REDIAL_FIRST;
             match peer.up {
-                Some(token) => self.close(token, now, inbox),
+                Some(key) => self.close(key, now, inbox),
                 None => self.dial(node, now),
             }
         }
@@ -42,8 +42,8 @@ impl Links {
     /// Forgets where a node is and ends the link to it.
     pub fn forget<M: Machine>(&mut self, node: NodeId, now: Instant, inbox: &mut Vec<Input<M>>) {
         self.stop_dialing(node, now, inbox);
-        if let Some(token) = self.peers.get(&node).and_then(|peer| peer.up) {
-            self.close(token, now, inbox);
+        if let Some(key) = self.peers.get(&node).and_then(|peer| peer.up) {
+            self.close(key, now, inbox);
         }
     }
 
@@ -58,8 +58,8 @@ impl Links {
         peer.known = None;
         let dialing = peer.dialing;
         self.chores.clear(Chore::Redial(node));
-        if let Some(token) = dialing {
-            self.close(token, now, inbox);
+        if let Some(key) = dialing {
+            self.close(key, now, inbox);
         }
         self.drop_if_unused(node);
     }
@@ -75,9 +75,9 @@ impl Links {
         while let Some(chore) = self.chores.pop(now, round) {
             match chore {
                 Chore::Redial(node) => self.dial(node, now),
-                Chore::GiveUp(token) => {
+                Chore::GiveUp(key) => {
                     counts.rejected += 1;
-                    self.close(token, now, inbox);
+                    self.close(key, now, inbox);
                 }
                 Chore::Accept => self.accepting = true,
             }
@@ -96,7 +96,7 @@ impl Links {
         let dialed = TcpStream::connect(address)
             .and_then(|socket| self.add(socket, Stage::Connecting(node), now));
         match (dialed, self.peers.get_mut(&node)) {
-            (Ok(token), Some(peer)) => peer.dialing = Some(token),
+            (Ok(key), Some(peer)) => peer.dialing = Some(key),
             _ => self.redial_later(node, now),
         }
     }
@@ -139,25 +139,22 @@ impl Links {
     }
 
     /// Adds a connection and says hello on it.
-    fn add(&mut self, mut socket: TcpStream, stage: Stage, now: Instant) -> io::Result<usize> {
-        let token = self.next_token;
+    fn add(&mut self, mut socket: TcpStream, stage: Stage, now: Instant) -> io::Result<LinkKey> {
         socket.set_nodelay(true)?;
-        self.registry.register(
-            &mut socket,
-            Token(token),
-            Interest::READABLE | Interest::WRITABLE,
-        )?;
-        let mut link = Link::new(socket, stage);
         let to = match stage {
             Stage::Connecting(node) => Some(node),
             Stage::Greeting(_) | Stage::Up(_) => None,
         };
         let (mut frame, hello) = (Vec::new(), Hello { to, ..self.identity.hello });
         self.identity.encode(HELLO, &hello, &mut frame).map_err(io::Error::other)?;
-        link.append(&frame);
-        self.links.insert(token, link);
-        self.next_token += 1;
-        self.chores.set(Chore::GiveUp(token), now + GREETING_LIMIT);
-        Ok(token)
+        let key = self.links.try_insert_with_key(|key| {
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            self.registry.register(&mut socket, key.token(), interest)?;
+            let mut link = Link::new(socket, stage);
+            link.append(&frame);
+            io::Result::Ok(link)
+        })?;
+        self.chores.set(Chore::GiveUp(key), now + GREETING_LIMIT);
+        Ok(key)
     }
 }

@@ -7,14 +7,14 @@ impl Links {
     /// came.
     pub(super) fn take_frames<M>(
         &mut self,
-        token: usize,
+        key: LinkKey,
         now: Instant,
         inbox: &mut Vec<Input<M>>,
     ) -> bool
     where
         M: Machine<Message: DeserializeOwned>,
     {
-        while let Some(link) = self.links.get_mut(&token) {
+        while let Some(link) = self.links.get_mut(key) {
             let Ok(frame) = link.stream.next() else { return false };
             let Some(frame) = frame else {
                 return matches!(link.stage, Stage::Up(_))
@@ -31,7 +31,7 @@ impl Links {
                 },
                 Stage::Greeting(expected) if kind == HELLO => {
                     let Ok(hello) = frame.value() else { return false };
-                    if !self.greet(token, from, expected, hello, now, inbox) {
+                    if !self.greet(key, from, expected, hello, now, inbox) {
                         return false;
                     }
                 }
@@ -44,7 +44,7 @@ impl Links {
     /// Takes a hello. False if it is not one that we wait for.
     fn greet<M: Machine>(
         &mut self,
-        token: usize,
+        key: LinkKey,
         from: NodeId,
         expected: Option<NodeId>,
         hello: Hello,
@@ -61,7 +61,7 @@ impl Links {
                 is_meant && from > self.identity.node
             }
         };
-        let Some(address) = self.links.get(&token).and_then(|link| link.socket.peer_addr().ok())
+        let Some(address) = self.links.get(key).and_then(|link| link.socket.peer_addr().ok())
         else {
             return false;
         };
@@ -75,14 +75,14 @@ impl Links {
         let peer = self.peers.entry(from).or_default();
         peer.life = hello.life;
         peer.heard = Some(SocketAddr::new(address.ip(), hello.port));
-        peer.up = Some(token);
+        peer.up = Some(key);
         peer.dialing = None;
         self.chores.clear(Chore::Redial(from));
-        self.chores.clear(Chore::GiveUp(token));
+        self.chores.clear(Chore::GiveUp(key));
         if expected.is_none() {
             self.unidentified -= 1;
         }
-        if let Some(link) = self.links.get_mut(&token) {
+        if let Some(link) = self.links.get_mut(key) {
             link.stage = Stage::Up(from);
             link.up_since = now;
         }
@@ -93,12 +93,12 @@ impl Links {
     /// Ends a connection, and dials again if that is on us.
     pub(super) fn close<M: Machine>(
         &mut self,
-        token: usize,
+        key: LinkKey,
         now: Instant,
         inbox: &mut Vec<Input<M>>,
     ) {
-        let Some(link) = self.links.remove(&token) else { return };
-        self.chores.clear(Chore::GiveUp(token));
+        let Some(link) = self.links.remove(key) else { return };
+        self.chores.clear(Chore::GiveUp(key));
         let node = match link.stage {
             Stage::Greeting(None) => {
                 self.unidentified -= 1;

@@ -80,7 +80,7 @@ impl Crew {
         if let Some(turns) = &self.turns {
             self.left.fetch_add(1, Ordering::Relaxed);
             // If the threads have ended, the last of their events says why.
-            let _ = turns.send(std::mem::take(turn));
+            let _ = turns.send(turn.take());
         }
     }
 
@@ -141,7 +141,12 @@ impl Mate {
                 let begin_ns = monotonic_ns();
                 let begun = tools.journals.begin(journal, turns.iter().flat_map(Turn::writes));
                 if let Some(under_way) = self.or_fail(&mut tools, begun)? {
-                    drop((tools, intake));
+                    drop(tools);
+                    // Behind so many nobody may begin another commit before this one ends: to let one
+                    // try would cost two switches of threads.
+                    let writes: usize = turns.iter().map(Turn::len).sum();
+                    let is_last = writes as u64 >= WRITES_UNDER_WAY;
+                    let kept = is_last.then_some(intake);
                     let arrived = under_way.wait();
                     let took = since(begin_ns);
                     let mut tools = self.tools()?;
@@ -151,7 +156,10 @@ impl Mate {
                     self.desk.ended.notify_all();
                     drop(tools);
                     self.left.fetch_sub(turns.len(), Ordering::Release);
-                    intake = self.intake.lock().ok()?;
+                    intake = match kept {
+                        Some(intake) => intake,
+                        None => self.intake.lock().ok()?,
+                    };
                     continue;
                 }
                 // What it has taken of these counts with the commit of nothing more.
