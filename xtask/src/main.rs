@@ -1,5 +1,6 @@
 //! The project's chores, run as `cargo xtask CHORE`; `cargo xtask help` lists them.
 
+mod debian;
 mod peers;
 
 use std::ffi::OsStr;
@@ -61,7 +62,7 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
     let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
     let done = match parse(&arguments) {
-        Ok(Chore::Test) => TESTS.iter().try_for_each(|arguments| cargo(arguments)),
+        Ok(Chore::Test) => test(),
         Ok(Chore::Verify) => CHECKS.iter().try_for_each(|arguments| cargo(arguments)),
         Ok(Chore::Fuzz { seconds }) => fuzz(seconds),
         Ok(Chore::BenchJournal(rest)) => {
@@ -106,6 +107,18 @@ fn parse(arguments: &[&str]) -> Result<Chore, String> {
         [] => Err("say which chore".to_owned()),
         other => Err(format!("`{}` is not a chore", other.join(" "))),
     }
+}
+
+/// Installs what tests need beside Rust, and runs them.
+fn test() -> anyhow::Result<()> {
+    match debian::is_root()? {
+        // For the disks on which tests fail the power.
+        true => debian::program("mkfs.ext4", "e2fsprogs").map(drop)?,
+        false => {
+            eprintln!("xtask: not as root: the tests that mount disks of their own are skipped")
+        }
+    }
+    TESTS.iter().try_for_each(|arguments| cargo(arguments))
 }
 
 /// Runs every target in `fuzz/fuzz_targets`; the first finding ends it.

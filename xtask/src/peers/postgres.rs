@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::server::{Machine, Server, find, free_port, stay_until};
+use super::server::{Machine, Server, free_port, stay_until};
 use super::{Measured, Shape};
+use crate::debian::{find, is_root};
 
 /// Where Debian keeps what it does not put into the path.
 const PLACES: &[&str] = &["/usr/local/bin", "/usr/lib/postgresql/15/bin"];
@@ -142,8 +143,4 @@ fn run(command: &mut Command) -> anyhow::Result<String> {
         bail!("{name}: {}", said.trim());
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-fn is_root() -> anyhow::Result<bool> {
-    Ok(run(Command::new("id").arg("-u"))?.trim() == "0")
 }

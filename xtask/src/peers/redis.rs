@@ -2,13 +2,13 @@
 //! the first answer of a request id is kept and given again.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
 use super::resp::{Connection, STOCK, Told, generate};
-use super::server::{Machine, Server, find, free_port, stay_until};
+use super::server::{Machine, Server, free_port, stay_until};
 use super::{Measured, Shape};
+use crate::debian::program;
 
 /// How long a receipt is kept. Ours go when the client has acknowledged them.
 const RECEIPT_SECONDS: u32 = 600;
@@ -29,7 +29,7 @@ const BUY: &str = "local first = redis.call('GET', KEYS[1]) \
 /// There is none to be had, or it fails.
 pub(super) fn measure(machine: &Machine, shape: Shape, folder: &Path) -> anyhow::Result<Measured> {
     let port = free_port()?;
-    let mut command = machine.command(&program()?, None);
+    let mut command = machine.command(&program("redis-server", "redis-server")?, None);
     let folder = folder.join("redis");
     std::fs::create_dir_all(&folder)?;
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
@@ -44,23 +44,4 @@ pub(super) fn measure(machine: &Machine, shape: Shape, folder: &Path) -> anyhow:
     let Told { bought, measured } = told;
     ensure!(left + bought == STOCK, "{bought} receipts of {STOCK} units, and {left} are left");
     Ok(measured)
-}
-
-/// Where Redis is; installs it if it is missing and this is Debian, as root.
-///
-/// # Errors
-/// It is not to be had.
-pub(super) fn program() -> anyhow::Result<std::path::PathBuf> {
-    let name = "redis-server";
-    if let Some(found) = find(name, &[]) {
-        return Ok(found);
-    }
-    let installed = Command::new("apt-get").args(["install", "-y", "-q", name]).output();
-    find(name, &[]).with_context(|| match installed {
-        Ok(output) => format!(
-            "{name} is missing, and apt-get does not install it: {}",
-            String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default()
-        ),
-        Err(error) => format!("{name} is missing, and apt-get is too: {error}"),
-    })
 }

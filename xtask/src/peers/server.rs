@@ -115,13 +115,6 @@ pub(super) fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// The file of a program: in the path, or in one of these places.
-pub(super) fn find(name: &str, places: &[&str]) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(places.iter().map(PathBuf::from));
-    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
-}
-
 /// A folder that goes with its value.
 pub(super) struct Folder(pub PathBuf);
 
