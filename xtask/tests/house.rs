@@ -68,8 +68,17 @@ const DEV_EDGES: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &["clocks", "groupcast", "houses", "machine", "market", "peer", "wire"];
 
 /// What a pure crate may use of others' crates.
-const PURE_MAY_USE: &[&str] =
-    &["bytes", "crc32fast", "foca", "postcard", "rand_core", "rand_pcg", "serde", "thiserror"];
+const PURE_MAY_USE: &[&str] = &[
+    "bytes",
+    "crc32fast",
+    "foca",
+    "postcard",
+    "rand_core",
+    "rand_pcg",
+    "serde",
+    "smol_str",
+    "thiserror",
+];
 
 /// A file beyond this holds more than one idea.
 const LINES_MAX: usize = 400;
