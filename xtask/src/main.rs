@@ -28,16 +28,18 @@ Usage: cargo xtask CHORE
 Exit codes: 0 all is well, 1 a check failed or could not run, 2 wrong usage.
 ";
 
-/// What `test` runs, in this order. Add a line for each kind of build that needs tests of its own.
-/// The last one leaves out examples in documentation, so that a test runner's result is the last
-/// line of all.
-const TESTS: &[&[&str]] = &[
-    &["test", "--workspace", "--release"],
-    &["test", "--release", "--package", "groupcast", "--features", "planted", "--tests"],
-    &["test", "--release", "--package", "houses", "--features", "planted", "--tests"],
-    &["test", "--release", "--package", "sim", "--features", "planted", "--tests"],
-    &["test", "--release", "--package", "bazaar", "--features", "planted", "--test", "planted*"],
+/// What `test` runs, in this order: all tests, then those that a build with planted bugs has beside
+/// them. These leave out examples in documentation, so that a test runner's result is the last line
+/// of all.
+const TESTS: &[&[&[&str]]] = &[
+    &[&["test", "--workspace", "--release"]],
+    &[PLANTED, &["market", "--test", "planted"]],
+    &[PLANTED, &["houses", "--test", "retry_model"]],
+    &[PLANTED, &["sim", "--test", "*planted", "--test", "shrunk"]],
+    &[PLANTED, &["bazaar", "--test", "planted*"]],
 ];
+
+const PLANTED: &[&str] = &["test", "--release", "--features", "planted", "--package"];
 
 /// What `verify` runs, in this order.
 const CHECKS: &[&[&str]] = &[
@@ -118,7 +120,7 @@ fn test() -> anyhow::Result<()> {
             eprintln!("xtask: not as root: the tests that mount disks of their own are skipped")
         }
     }
-    TESTS.iter().try_for_each(|arguments| cargo(arguments))
+    TESTS.iter().try_for_each(|parts| cargo(&parts.concat()))
 }
 
 /// Runs every target in `fuzz/fuzz_targets`; the first finding ends it.
@@ -218,6 +220,37 @@ mod tests {
         let wrong = "is not a whole number of seconds from 1 on";
         assert_eq!(told(&["fuzz", "--seconds", "0"]), format!("`0` {wrong}"));
         assert_eq!(told(&["fuzz", "--seconds", "-1"]), format!("`-1` {wrong}"));
+    }
+
+    /// A test that only a build with planted bugs has would otherwise never run.
+    #[test]
+    fn every_test_of_planted_bugs_is_run() {
+        let mut found = 0;
+        for crates in ["crates", "crates/pure"] {
+            for package in std::fs::read_dir(root().join(crates)).unwrap() {
+                let package = package.unwrap().path();
+                let Ok(tests) = std::fs::read_dir(package.join("tests")) else { continue };
+                for test in tests.map(|test| test.unwrap().path()).filter(|test| test.is_file()) {
+                    let text = std::fs::read_to_string(&test).unwrap();
+                    if text.contains("feature = \"planted\"") {
+                        found += 1;
+                        let [package, test] = [&package, &test]
+                            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned());
+                        let runs = |rest: &&[&str]| {
+                            let mut named = rest.iter().skip(1).filter(|word| **word != "--test");
+                            let fits = |name: &&str| match name.split_once('*') {
+                                Some((from, to)) => test.starts_with(from) && test.ends_with(to),
+                                None => test == *name,
+                            };
+                            rest[0] == package && named.any(fits)
+                        };
+                        let mut lines = TESTS.iter().filter_map(|parts| parts.get(1));
+                        assert!(lines.any(runs), "{package}: {test} is not run");
+                    }
+                }
+            }
+        }
+        assert!(found > 4, "only {found} were found");
     }
 
     #[test]

@@ -93,9 +93,6 @@ fn judge(args: &CheckArgs) -> anyhow::Result<Told> {
             let judgement = judge::judge_group(&preset::read(path)?);
             return Ok(Told { model: None, judgement });
         }
-        if crate::run::was_cut_short(path) {
-            eprintln!("the run was cut short: judged by what its processes had written by then");
-        }
         let run = crate::run::read(path)?;
         return Ok(Told { model: None, judgement: judge::judge_within(&run, &mut budget) });
     }

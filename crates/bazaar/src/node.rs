@@ -49,7 +49,8 @@ pub struct NodeArgs {
     /// Makes each fdatasync of the journals take so much longer, in microseconds; for benches
     #[arg(long, default_value_t = 0)]
     pub fsync_delay_us: u32,
-    /// Keeps no record of single requests and answers: such a run cannot be checked; for benches
+    /// Keeps no record of single requests and answers: such a run cannot be checked; for benches of
+    /// trading posts
     #[arg(long)]
     pub omit_requests: bool,
 }
@@ -160,6 +161,11 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
         None => SocketAddr::new(scenario.run.host, u16::try_from(port)?),
     };
     let is_of_houses = scenario.is_of_houses();
+    anyhow::ensure!(
+        !(is_of_houses && args.omit_requests),
+        "--omit-requests is for trading posts: trading houses record every request; leave it out; \
+         nothing was started"
+    );
     let peers_only = |place: PathBuf| (node != DIRECTORY).then_some(place);
     let node_settings = NodeSettings {
         node,
@@ -208,12 +214,15 @@ pub fn run(args: &NodeArgs) -> anyhow::Result<()> {
     // Rises from start to start of a process, on one machine and in one run.
     let life = Incarnation(host::clock::monotonic_ns() >> 24);
     let bug = Bug::default();
-    let omits_requests = args.omit_requests;
-    anyhow::ensure!(
-        !(is_of_houses && omits_requests),
-        "--omit-requests is for trading posts; trading houses keep a record of every request"
-    );
-    let part = Part { scenario: &scenario, node, address, life, overlay, omits_requests, bug };
+    let part = Part {
+        scenario: &scenario,
+        node,
+        address,
+        life,
+        overlay,
+        omits_requests: args.omit_requests,
+        bug,
+    };
     match is_of_houses {
         true => live::<::houses::Node>(bound, args, part),
         false => live::<Node>(bound, args, part),

@@ -1,9 +1,10 @@
 //! The power fails: the last rows of the table of what survives what in ARCHITECTURE.md.
 //!
 //! Markets of every form run on a disk that is a file. In the middle of their trade all processes are
-//! stopped, and the file is copied: it has what had come to the device by then, and nothing of what
-//! the system was to write later. What the processes had told anybody by then is the record, and
-//! `bazaar check` compares it with the journals on the copy.
+//! stopped, and the file is copied: it has what had come to the device by then, and not what the
+//! system keeps to write it later. What the processes had told anybody by then is the record, and
+//! `bazaar check` compares it with the journals on the copy. The device's own cache is as safe as the
+//! disk here: that a commit asks for it to be flushed is not what this shows.
 //!
 //! To make and mount such a disk takes root and a loop device; where the machine gives none, the tests
 //! say so and are skipped. Each runs itself again in a mount namespace of its own, which takes the
@@ -11,20 +12,23 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
-use std::fs;
-use std::os::unix::process::CommandExt as _;
+use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use view::lines::{self, Tail};
+use view::{Event, What, history};
 
 const FORMS: [&str; 4] = ["file", "database", "replicated", "sellers"];
 const INSIDE: &str = "BAZAAR_TEST_OWN_MOUNTS";
 /// How many purchases each market has confirmed before the power fails.
 const BOUGHT_BEFORE: usize = 100;
 const DISK_BYTES: u64 = 2 << 30;
+/// For how long the system keeps what nobody asks it to write: 30 seconds, unless it is set otherwise.
+const KEPT_FOR: Duration = Duration::from_secs(25);
 
 /// Whether this is the namespace; outside, runs the test there.
 fn is_inside(test: &str) -> bool {
@@ -35,8 +39,7 @@ fn is_inside(test: &str) -> bool {
     let tries = |disk: &Path| {
         let script = "truncate -s 16M \"$0\" && mkfs.ext4 -q -F \"$0\" && mkdir \"$0.d\" \
                       && mount -o loop \"$0\" \"$0.d\"";
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", script]).arg(disk).output()
+        tool("unshare").args(["--mount", "sh", "-c", script]).arg(disk).output()
     };
     match tries(&folder.path().join("disk")) {
         Ok(Output { status, .. }) if status.success() => {}
@@ -47,14 +50,24 @@ fn is_inside(test: &str) -> bool {
         }
     }
     let own = std::env::current_exe().unwrap();
-    let mut command = Command::new("unshare");
+    let mut command = tool("unshare");
     command.arg("--mount").arg(own).args(["--exact", test, "--nocapture"]).env(INSIDE, "1");
-    assert!(command.status().unwrap().success(), "{test} failed; what it said stands above");
+    let output = command.output().unwrap();
+    let passed = String::from_utf8_lossy(&output.stdout).contains(" 1 passed;");
+    assert!(output.status.success() && passed, "{test}: {}", said(&output));
     false
 }
 
+/// A program that administrators have in their path.
+fn tool(name: &str) -> Command {
+    let mut command = Command::new(name);
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
+    command
+}
+
 fn sh(script: &str, arguments: &[&Path]) {
-    let output = Command::new("sh").args(["-ec", script, "sh"]).args(arguments).output().unwrap();
+    let output = tool("sh").args(["-ec", script, "sh"]).args(arguments).output().unwrap();
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -70,7 +83,7 @@ impl Market {
         command.args(["run", "--quiet", "--duration=120s", "--set=fault=[]", "--out"]).arg(&out);
         command.arg(format!("--set=journal.handover={form}"));
         command.arg(format!("--set=journal.durability={durability}"));
-        let run = command.stdout(Stdio::null()).process_group(0).spawn().unwrap();
+        let run = command.stdout(Stdio::null()).spawn().unwrap();
         Self { run, out }
     }
 
@@ -98,7 +111,10 @@ impl Market {
 
     /// How many purchases its buyers know of.
     fn bought(&self) -> usize {
-        events(&self.out).iter().filter(|event| is_bought(event)).count()
+        let is_bought = |event: &&Event| {
+            matches!(&event.what, What::Answered { outcome: market::Outcome::Bought(_), .. })
+        };
+        events(&self.out).iter().filter(is_bought).count()
     }
 }
 
@@ -119,34 +135,31 @@ fn is_still(process: Pid) -> bool {
 }
 
 fn wait_for(what: &str, condition: impl Fn() -> bool) {
-    let begin = std::time::Instant::now();
+    let begin = Instant::now();
     while !condition() {
         assert!(begin.elapsed() < Duration::from_secs(60), "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
-fn is_bought(event: &Value) -> bool {
-    event["kind"] == "answered" && event["outcome"].get("Bought").is_some()
-}
-
 /// What the processes of a run have told so far; the last line of each may be torn.
-fn events(out: &Path) -> Vec<Value> {
+fn events(out: &Path) -> Vec<Event> {
     let files = fs::read_dir(out.join("processes")).into_iter().flatten();
     let files = files.map(|file| file.unwrap().path());
     let files = files.filter(|file| file.extension().is_some_and(|kind| kind == "jsonl"));
-    let mut events = Vec::new();
-    for text in files.map(|file| fs::read_to_string(file).unwrap()) {
-        let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-        events.extend(whole.map(|line| serde_json::from_str::<Value>(line).unwrap()));
-    }
-    events
+    let read = |file: PathBuf| {
+        let reader = BufReader::new(File::open(file).unwrap());
+        lines::read(reader, Tail::MayBeTorn, "an event").unwrap()
+    };
+    view::merge(files.map(read).collect())
 }
 
 /// Runs a market of each form, fails their power, and has the record checked with the journals that
-/// the disk is left with. What the check says of each.
-fn after_a_power_cut(durability: &str) -> Vec<(&'static str, Output)> {
+/// the disk is left with. What the check says of each, and how long all that took.
+fn after_a_power_cut(durability: &str) -> (Vec<(&'static str, Output)>, Duration) {
     let folder = tempfile::tempdir().unwrap();
+    // The disks are in memory: to write and free as much on a real one would hold up its other users.
+    sh("mount -t tmpfs -o size=4g tmpfs \"$1\"", &[folder.path()]);
     let [disk, disk_then, live, left] =
         ["disk", "disk.then", "live", "left"].map(|name| folder.path().join(name));
     fs::File::create(&disk).unwrap().set_len(DISK_BYTES).unwrap();
@@ -155,6 +168,7 @@ fn after_a_power_cut(durability: &str) -> Vec<(&'static str, Output)> {
     sh(&format!("mkfs.ext4 -q -F -E {lazy} \"$1\"; mkdir \"$2\" \"$3\""), &[&disk, &live, &left]);
     sh("mount -o loop \"$1\" \"$2\"", &[&disk, &live]);
 
+    let begin = Instant::now();
     let start = |form: &'static str| Market::start(form, durability, live.join(form));
     let markets: Vec<Market> = FORMS.into_iter().map(start).collect();
     wait_for("each market sells", || markets.iter().all(|market| market.bought() > BOUGHT_BEFORE));
@@ -162,11 +176,16 @@ fn after_a_power_cut(durability: &str) -> Vec<(&'static str, Output)> {
     // At rest when the copy is no other than what it was copied from.
     let copy = "until cp --sparse=always \"$1\" \"$2\" && cmp -s \"$1\" \"$2\"; do :; done";
     sh(copy, &[&disk, &disk_then]);
+    let took = begin.elapsed();
     let mut told = Vec::new();
     for form in FORMS {
         let run = folder.path().join(form);
         fs::create_dir(&run).unwrap();
-        sh("cp -r \"$1\"/*.* \"$1\"/processes \"$2\"", &[&live.join(form), &run]);
+        sh("cp \"$1\"/*.* \"$2\"", &[&live.join(form), &run]);
+        let record = events(&live.join(form));
+        lines::write(File::create(run.join("events.jsonl")).unwrap(), &record).unwrap();
+        let history = history::from_events(&record);
+        history::write(File::create(run.join("history.jsonl")).unwrap(), &history).unwrap();
     }
     drop(markets);
     sh("umount -l \"$1\"; mount -o loop \"$2\" \"$3\"", &[&live, &disk_then, &left]);
@@ -178,8 +197,8 @@ fn after_a_power_cut(durability: &str) -> Vec<(&'static str, Output)> {
         let check = Command::new(env!("CARGO_BIN_EXE_bazaar")).arg("check").arg(&run).output();
         told.push((form, check.unwrap()));
     }
-    sh("umount -l \"$1\"", &[&left]);
-    told
+    sh("umount -l \"$1\"; umount -l \"$2\"", &[&left, folder.path()]);
+    (told, took)
 }
 
 fn said(output: &Output) -> String {
@@ -192,7 +211,7 @@ fn with_durability_disk_all_is_there_when_the_power_is_back() {
     if !is_inside("with_durability_disk_all_is_there_when_the_power_is_back") {
         return;
     }
-    for (form, check) in after_a_power_cut("disk") {
+    for (form, check) in after_a_power_cut("disk").0 {
         assert!(check.status.success(), "{form}: {}", said(&check));
     }
 }
@@ -202,14 +221,16 @@ fn with_durability_memory_only_the_database_has_all_when_the_power_is_back() {
     if !is_inside("with_durability_memory_only_the_database_has_all_when_the_power_is_back") {
         return;
     }
-    for (form, check) in after_a_power_cut("memory") {
+    let (told, took) = after_a_power_cut("memory");
+    for (form, check) in told {
         let said = said(&check);
-        assert_eq!(check.status.success(), form == "database", "{form}: {said}");
         // Nobody takes what is left for the whole market.
-        let is_told = ["fail: confirmed sales survive", "is damaged at byte", "was not found"];
-        assert!(
-            form == "database" || is_told.iter().any(|word| said.contains(word)),
-            "{form}: {said}"
-        );
+        let losses = ["fail: confirmed sales survive", "is damaged at byte", "was not found"];
+        let has_lost = losses.iter().any(|word| said.contains(word));
+        assert_eq!(check.status.success(), !has_lost, "{form}: {said}");
+        // On a machine that is as slow as that, the system may have written all by itself.
+        if form == "database" || took < KEPT_FOR {
+            assert_eq!(has_lost, form != "database", "{form}, after {took:?}: {said}");
+        }
     }
 }

@@ -201,28 +201,6 @@ fn no_process_outlives_a_runner_that_is_killed_not_even_a_paused_one() {
 }
 
 #[test]
-fn a_run_that_is_cut_short_is_judged_by_what_its_processes_had_written() {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("run");
-    let mut process = start(&out);
-    wait_for_sales(&out);
-    // All at once, as if the power failed: nobody hears of another one's end.
-    for doom in [Signal::STOP, Signal::KILL] {
-        signal(&process, doom);
-        for id in processes_of(&out).into_iter().filter(|&id| id != process.id()) {
-            kill_process(Pid::from_raw(i32::try_from(id).unwrap()).unwrap(), doom).unwrap();
-        }
-    }
-    process.wait().unwrap();
-    wait_until("the end of all processes", || processes_of(&out).is_empty());
-    let check = bazaar().arg("check").arg(&out).output().unwrap();
-    let said = String::from_utf8_lossy(&check.stdout);
-    assert!(check.status.success(), "{said}{}", String::from_utf8_lossy(&check.stderr));
-    assert!(said.contains("pass: confirmed sales survive"), "{said}");
-    assert!(String::from_utf8_lossy(&check.stderr).contains("cut short"));
-}
-
-#[test]
 fn a_market_whose_keeper_is_killed_sells_again_when_its_journal_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["bench", "restart", "--json", "--sales=3000", "--repetitions=2", "--folder"];

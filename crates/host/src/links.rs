@@ -34,6 +34,7 @@ use crate::alarms::Alarms;
 use crate::application::Counts;
 use crate::frames::{HELLO, Hello, Identity, MESSAGE};
 use crate::link::{Link, Received, Stage};
+use crate::network::TIMER;
 
 /// How long a connection may take to be made and greeted.
 const GREETING_LIMIT: Duration = Duration::from_secs(5);
@@ -63,7 +64,9 @@ impl LinkKey {
     /// The token of its socket: above those of the node's other sockets, which are small numbers.
     fn token(self) -> Token {
         const { assert!(size_of::<usize>() == size_of::<u64>()) };
-        Token(self.data().as_ffi() as usize)
+        let token = self.data().as_ffi() as usize;
+        debug_assert!(token > TIMER, "it is another socket's");
+        Token(token)
     }
 }
 

@@ -265,4 +265,43 @@ mod tests {
             records.iter().map(|record| wire::from_bytes(record).unwrap()).collect();
         assert_eq!(stands, (152..=200).collect::<Vec<u64>>());
     }
+
+    /// Commits that nobody may begin another one behind, and small ones among them.
+    #[test]
+    fn writes_are_durable_in_their_order_behind_full_commits() {
+        let folder = tempfile::tempdir().unwrap();
+        let epoch = Epoch { counter: 1, node: NodeId(1) };
+        let slow = Durability::SlowedDisk(Duration::from_micros(500));
+        let (own, _) = store::Journal::claim(folder.path(), epoch, slow).unwrap();
+        let poll = Poll::new().unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
+        let mut writer = Writer::new(Journals::new(Some(own), None, slow), waker).unwrap();
+        let (mut events, mut write) = (Vec::new(), 1);
+        writer.hand_over(&mut turn_of(1, Kind::Snapshot(Journal::Own), 1), &mut events);
+        for turn in 0..60 {
+            let mut works = Turn::default();
+            for _ in 0..[1, 70, 3, 200][turn % 4] {
+                write += 1;
+                works.encode(&write).unwrap();
+                works.push(write, Kind::Record(Journal::Own));
+            }
+            writer.hand_over(&mut works, &mut events);
+            // Now and then all of it comes to an end; else it piles up.
+            while turn % 10 == 9 && !writer.crew.as_ref().unwrap().has_nothing_left() {
+                std::thread::yield_now();
+            }
+        }
+        events.extend(writer.finish());
+        let told = events.iter().map(|event| match event {
+            Event::Durable(write) => *write,
+            other => panic!("{other:?}"),
+        });
+        let told: Vec<u64> = told.collect();
+        assert!(told.is_sorted() && told.last() == Some(&write), "{told:?}");
+        drop(writer);
+        let records = store::read(folder.path()).unwrap().unwrap().records;
+        let stands: Vec<u64> =
+            records.iter().map(|record| wire::from_bytes(record).unwrap()).collect();
+        assert_eq!(stands, (2..=write).collect::<Vec<u64>>());
+    }
 }

@@ -29,7 +29,7 @@ use crate::settings::buyers;
 pub use faults::Plan;
 pub use journal::{Chain, chain, market, market_of, of_warehouse, take_logs};
 pub use links::Links;
-pub use outcome::{Outcome, read, was_cut_short, write_report};
+pub use outcome::{Outcome, read, write_report};
 pub use processes::Processes;
 pub use provider::Provider;
 pub(crate) use shares::Shares;

@@ -104,59 +104,27 @@ fn summarise(scenario: &Scenario, run: &RunFiles, judgement: &Judgement, seconds
     Summary::tally(&run.events, facts)
 }
 
-/// What a run directory holds, for its judge. Of a run that was cut short, by a power cut for one, it
-/// is what its processes had written by then.
+/// What a run directory holds, for its judge.
 ///
 /// # Errors
 /// A file is missing or cannot be read.
 pub fn read(directory: &Path) -> anyhow::Result<RunFiles> {
-    let scenario = Scenario::resolve("market", Some(&directory.join("scenario.toml")), &[])?;
-    let (events, history) = match was_cut_short(directory) {
-        true => {
-            let events = written_by_processes(&directory.join("processes"))?;
-            let history = history::from_events(&events);
-            (events, history)
-        }
-        false => {
-            let (events, history) =
-                (directory.join("events.jsonl"), directory.join("history.jsonl"));
-            let read = history::read(open(&history)?);
-            (
-                read_events(&events, Tail::Whole)?,
-                read.with_context(|| history.display().to_string())?,
-            )
-        }
+    let open = |name: &str| {
+        let place = directory.join(name);
+        let file = File::open(&place);
+        file.map(BufReader::new).with_context(|| format!("cannot open {}", place.display()))
     };
+    let events = view::lines::read(open("events.jsonl")?, Tail::Whole, "an event");
+    let history = history::read(open("history.jsonl")?);
     let Journaled { market, in_books } = market(directory)?;
-    Ok(RunFiles { events, history, market, in_books, houses: houses(&scenario) })
-}
-
-/// Whether a run came to no end: what its processes wrote is gathered last of all.
-pub fn was_cut_short(directory: &Path) -> bool {
-    directory.join("processes").is_dir()
-}
-
-/// The one stream of what all processes wrote; the last line of each may be torn.
-fn written_by_processes(place: &Path) -> anyhow::Result<Vec<Event>> {
-    let cannot = || format!("cannot read {}", place.display());
-    let mut files = Vec::new();
-    for entry in fs::read_dir(place).with_context(cannot)? {
-        let path = entry.with_context(cannot)?.path();
-        if path.extension().is_some_and(|kind| kind == "jsonl") {
-            files.push(read_events(&path, Tail::MayBeTorn)?);
-        }
-    }
-    Ok(view::merge(files))
-}
-
-pub(super) fn read_events(place: &Path, tail: Tail) -> anyhow::Result<Vec<Event>> {
-    let events = view::lines::read(open(place)?, tail, "an event");
-    events.with_context(|| place.display().to_string())
-}
-
-fn open(place: &Path) -> anyhow::Result<BufReader<File>> {
-    let file = File::open(place).with_context(|| format!("cannot open {}", place.display()))?;
-    Ok(BufReader::new(file))
+    let scenario = Scenario::resolve("market", Some(&directory.join("scenario.toml")), &[])?;
+    Ok(RunFiles {
+        events: events.with_context(|| directory.join("events.jsonl").display().to_string())?,
+        history: history.with_context(|| directory.join("history.jsonl").display().to_string())?,
+        market,
+        in_books,
+        houses: houses(&scenario),
+    })
 }
 
 fn create(place: &Path) -> anyhow::Result<BufWriter<File>> {

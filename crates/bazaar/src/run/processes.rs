@@ -15,7 +15,6 @@ use view::{Event, Fault};
 
 use super::links::Links;
 use super::nanos;
-use super::outcome::read_events;
 use super::shares::Shares;
 use super::tails::Tail;
 use super::venue::Venue;
@@ -312,10 +311,19 @@ impl Venue for Processes {
         self.children.terminate_all(END_GRACE)?;
         let mut files = vec![self.watch.take_deeds()];
         for place in self.tails.values().flatten().map(Tail::path) {
-            // Unless it was killed before it had anything to tell.
-            if place.exists() {
-                files.push(read_events(place, view::lines::Tail::MayBeTorn)?);
-            }
+            let cannot = || format!("cannot read {}", place.display());
+            let file = match fs::File::open(place) {
+                Ok(file) => file,
+                // It was killed before it had anything to tell.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error).with_context(cannot),
+            };
+            let events = view::lines::read(
+                std::io::BufReader::new(file),
+                view::lines::Tail::MayBeTorn,
+                "an event",
+            );
+            files.push(events.with_context(cannot)?);
         }
         Ok(view::merge(files))
     }

@@ -5,7 +5,8 @@
 //! waits for hardly more than its own, and what comes while all threads wait makes the next groups
 //! larger. Where commits are quick, one thread makes them all, one after the other, of whatever
 //! gathered while the last one ran: several at a time would cost more than they save. And where many
-//! writes are under way already, the next ones gather until fewer are.
+//! writes are under way already, the next ones gather until fewer are; behind a commit that is as many
+//! by itself nobody even tries.
 //!
 //! ```text
 //!             records to one journal, and commits are slow

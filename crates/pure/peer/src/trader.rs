@@ -208,9 +208,9 @@ impl Trader {
         for fill in &receipt.fills {
             let Ok(seller) = u32::try_from(fill.seller.0).map(NodeId) else { continue };
             let Standing { earned: total, left, .. } = self.standing(fill.seller);
-            // As much as it may grow to, for the busy: to grow step by step costs more.
+            // Room for what a busy turn sells: to grow step by step costs more.
             let notes =
-                self.notes.entry(seller).or_insert_with(|| Vec::with_capacity(SALES_TOLD_MAX));
+                self.notes.entry(seller).or_insert_with(|| Vec::with_capacity(SALES_TOLD_MAX / 4));
             match notes.last_mut().filter(|note| note.request == request) {
                 Some(sale) => {
                     sale.quantity += fill.quantity;
