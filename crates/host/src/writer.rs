@@ -4,7 +4,7 @@
 //! wake another thread and to be woken by it takes as long, and the core that it wants is busy with
 //! whoever waits for the answers. Where they are slow, threads make them, so that the loop goes on
 //! meanwhile. [`Pace`] tells which it is, from the last commits; a disk that falls asleep holds the
-//! loop up for one commit, and only the next ones go to the threads. What takes long in any case
+//! loop up for one commit, heartbeats with it, and only the next ones go to the threads. What takes long in any case
 //! (snapshots, claims, many bytes) always goes there, and so do the many writes of a crowd, which has
 //! more to say meanwhile.
 //! With [`Durability::Memory`] a commit waits for nothing, and there are no threads.
