@@ -10,8 +10,9 @@ use serde::de::DeserializeOwned;
 
 use crate::Impairment;
 
-/// The wiring of a node: what the binary adds to a machine.
-pub trait Application {
+/// The wiring of a node: what the binary adds to a machine. Another thread goes on with both while the
+/// first one waits for a disk that takes long.
+pub trait Application: Send {
     /// The machine that the node runs.
     type Machine: Machine<
             Message: Serialize + DeserializeOwned,

@@ -102,6 +102,7 @@ mod outbox;
 pub mod probe;
 mod settings;
 mod signals;
+mod standby;
 mod timer;
 mod turn;
 mod waker;

@@ -15,6 +15,7 @@ use crate::journals::Journals;
 use crate::lines::Lines;
 use crate::network::{LINES, Network, SIGNALS, TIMER, WAKER};
 use crate::signals::StopSignals;
+use crate::standby::{self, Turns};
 use crate::timer::Timer;
 use crate::turn::{Loop, Surroundings};
 use crate::writer::Writer;
@@ -103,7 +104,7 @@ impl Node {
         };
         let has_own_journal = own.is_some();
         let journals = Journals::new(own, settings.common_journal, settings.durability);
-        let writer = Writer::new(journals, self.waker.0);
+        let writer = Writer::new(journals, &self.waker.0);
         let writer = writer.map_err(HostError::system("start a thread"))?;
 
         let polls_for = settings.polls_for;
@@ -112,8 +113,12 @@ impl Node {
         let mut node =
             Loop::new(machine, application, surroundings, settings.origin_ns, settings.seed);
         node.begin(contents, self.known)?;
-        while node.turn()? {}
-        node.finish()
+        if !node.waits_for_disk() {
+            while node.turn(false)?.is_none() && node.end_turn()? {}
+            return node.finish();
+        }
+        let waker = self.waker;
+        standby::run(node, || waker.wake())?.finish()
     }
 }
 

@@ -6,7 +6,7 @@
 //!   → inputs                    (one read a connection, then the machine handles each)
 //!   → the application's commands
 //!   → alarms that are due       (one set at `now` by an input gathers the turn's batch)
-//!   → the turn's writes to the writer (while the disk is at work, what came in is read)
+//!   → the turn's writes to the writer, or to the disk (while it is at work, what came in is read)
 //!   → the application's output, then the turn's messages, one write a peer
 //! ```
 
@@ -30,8 +30,9 @@ use crate::journals::Event;
 use crate::lines::Lines;
 use crate::network::Network;
 use crate::outbox::Outbox;
+use crate::standby::Turns;
 use crate::timer::Timer;
-use crate::writer::Writer;
+use crate::writer::{self, Writer};
 use crate::writes::Turn;
 
 /// How many writes, sends and reports may wait for the journals before the node reads no more.
@@ -135,22 +136,14 @@ impl<'a, A: Application> Loop<'a, A> {
         self.handle(Input::Start)
     }
 
-    /// One turn. False if it was the last.
-    pub fn turn(&mut self) -> Result<bool, HostError> {
-        self.wait()?;
-        self.around.writer.events(&mut self.outcomes);
-        self.take_outcomes()?;
-        self.receive()?;
-        self.take_commands()?;
-        self.fire_alarms()?;
-        self.hand_over()?;
-        self.send()?;
-        Ok(!self.control.stop)
+    /// Whether a commit waits for the disk.
+    pub fn waits_for_disk(&self) -> bool {
+        self.around.writer.waits()
     }
 
     /// Writes what is on its way to a journal, lets go what waited for it, and ends.
     pub fn finish(mut self) -> Result<Counts, HostError> {
-        self.hand_over()?;
+        self.hand_over();
         for outcome in self.around.writer.finish() {
             match outcome {
                 Event::Durable(write) => self.release(write),
@@ -195,15 +188,6 @@ impl<'a, A: Application> Loop<'a, A> {
         Ok(())
     }
 
-    /// Reads what has come in meanwhile, for the next turn: the disk is at work for this one.
-    fn read_ahead(&mut self) -> Result<(), HostError> {
-        self.look()?;
-        if !self.is_backed_up() {
-            self.around.network.receive(self.now, &mut self.inbox);
-        }
-        Ok(())
-    }
-
     fn read_lines(&mut self) -> Result<(), HostError> {
         let Some(lines) = &mut self.around.lines else { return Ok(()) };
         let read = lines.read(&mut self.around.network.counts);
@@ -241,20 +225,10 @@ impl<'a, A: Application> Loop<'a, A> {
         Ok(())
     }
 
-    fn hand_over(&mut self) -> Result<(), HostError> {
+    fn hand_over(&mut self) {
         if !self.works.is_empty() {
-            self.around.writer.hand_over(&mut self.works, &mut self.outcomes);
-            if self.around.writer.has_begun() {
-                self.read_ahead()?;
-                self.around.writer.settle(&mut self.outcomes);
-            }
-            self.take_outcomes()?;
+            self.around.writer.hand_over(&mut self.works);
         }
-        let waiting = self.outbox.backlog() + self.own_outbox.backlog();
-        if waiting > WAITING_LIMIT {
-            return Err(HostError::Overloaded { waiting });
-        }
-        Ok(())
     }
 
     /// Tells the application, then the network, that the turn is over.
@@ -262,6 +236,49 @@ impl<'a, A: Application> Loop<'a, A> {
         self.control.counts = self.around.network.counts;
         self.application.flush().map_err(HostError::Application)?;
         self.around.network.flush(self.now, &mut self.inbox);
+        Ok(())
+    }
+}
+
+impl<A: Application> Turns for Loop<'_, A> {
+    type Errand = writer::Errand;
+
+    /// One turn, up to its writes. If the loop's own thread is to commit them, the turn ends when it
+    /// has.
+    fn turn(&mut self, can_leave: bool) -> Result<Option<writer::Errand>, HostError> {
+        self.wait()?;
+        self.around.writer.events(&mut self.outcomes);
+        self.take_outcomes()?;
+        self.receive()?;
+        self.take_commands()?;
+        self.fire_alarms()?;
+        if can_leave && let Some(errand) = self.around.writer.lend(&mut self.works) {
+            return Ok(Some(errand));
+        }
+        self.hand_over();
+        Ok(None)
+    }
+
+    /// The end of a turn. False if it was the last.
+    fn end_turn(&mut self) -> Result<bool, HostError> {
+        self.around.writer.events(&mut self.outcomes);
+        self.take_outcomes()?;
+        let waiting = self.outbox.backlog() + self.own_outbox.backlog();
+        if waiting > WAITING_LIMIT {
+            return Err(HostError::Overloaded { waiting });
+        }
+        self.send()?;
+        Ok(!self.control.stop)
+    }
+
+    /// Reads what has come in meanwhile, for the next turn: the disk is at work for this one. What is
+    /// handled before this commit ends would be a group of its own, and two small commits take longer
+    /// than a large one.
+    fn look_ahead(&mut self) -> Result<(), HostError> {
+        self.look()?;
+        if !self.is_backed_up() {
+            self.around.network.receive(self.now, &mut self.inbox);
+        }
         Ok(())
     }
 }

@@ -50,11 +50,6 @@ impl Journals {
         self.under_way.0 == 0
     }
 
-    /// How many writes were taken of which nobody was told.
-    pub fn writes_under_way(&self) -> u64 {
-        self.last_write - self.told
-    }
-
     /// Begins a commit of these records, which are numbered and follow the last ones; all are for
     /// this journal, which [may begin](Self::may_begin) one. None if it must be whole, or was refused:
     /// then the next [`Journals::write`] tells what became of the records.
@@ -155,9 +150,7 @@ mod tests {
         let (mut journals, _) = common(folder.path(), store::Form::Files);
         let [one, two, three] = [3, 4, 5].map(|write| begin(&mut journals, write).unwrap());
         assert!(!journals.may_begin(Journal::Own) && journals.may_begin(Journal::Common));
-        assert_eq!(journals.writes_under_way(), 3);
         assert_eq!(end(&mut journals, two), ["Durable(4)"]);
-        assert_eq!(journals.writes_under_way(), 1);
         assert_eq!(end(&mut journals, one), [""; 0]);
         assert!(!journals.is_at_rest());
         assert_eq!(end(&mut journals, three), ["Durable(5)"]);

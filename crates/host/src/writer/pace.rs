@@ -33,14 +33,6 @@ impl Pace {
 }
 
 #[cfg(test)]
-impl Pace {
-    /// After many commits that took so long.
-    pub fn of(took: Duration) -> Self {
-        Self(took)
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
 

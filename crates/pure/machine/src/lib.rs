@@ -62,20 +62,21 @@ pub use mark::{Mark, Marks};
 pub use random::Random;
 pub use time::Instant;
 
-/// A protocol or a role: one input in, a list of effects out, nothing else.
-pub trait Machine: Sized {
+/// A protocol or a role: one input in, a list of effects out, nothing else. It is plain data, so a host
+/// may go on with it on another thread.
+pub trait Machine: Sized + Send {
     /// What travels from peer to peer.
-    type Message: Clone + std::fmt::Debug;
+    type Message: Clone + std::fmt::Debug + Send;
     /// What the layer above asks for.
-    type Command: std::fmt::Debug;
+    type Command: std::fmt::Debug + Send;
     /// What the layer above is told; the stream of reports is the record of a run.
-    type Report: std::fmt::Debug;
+    type Report: std::fmt::Debug + Send;
     /// What must survive a crash: decisions, in the order in which they were made.
-    type Record: Clone + std::fmt::Debug;
+    type Record: Clone + std::fmt::Debug + Send;
     /// What replaces all records before it.
-    type Snapshot: Clone + std::fmt::Debug;
+    type Snapshot: Clone + std::fmt::Debug + Send;
     /// Names of timers; each has at most one deadline.
-    type Alarm: Copy + Ord + std::fmt::Debug;
+    type Alarm: Copy + Ord + std::fmt::Debug + Send;
 
     /// Takes one input; what follows from it is left in `cx`.
     fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>);

@@ -57,9 +57,9 @@ pub use message::{Message, Position, Record, Snapshot};
 pub use settings::{ENTRIES_KEPT_MAX, Settings};
 
 /// What a log leads to: a value that entries change.
-pub trait Content: Clone + std::fmt::Debug {
+pub trait Content: Clone + std::fmt::Debug + Send {
     /// What changes it.
-    type Entry: Clone + std::fmt::Debug;
+    type Entry: Clone + std::fmt::Debug + Send;
     /// Carries out an entry; the same everywhere.
     fn apply(&mut self, entry: &Self::Entry);
     /// About how many bytes an entry takes in a message, no less than it does, where entries may be so
