@@ -6,7 +6,7 @@
 pub(crate) mod halves;
 
 use machine::{Epoch, Journal};
-use store::{ClaimError, CommitError, Contents, Durability, Log};
+use store::{ClaimError, CommitError, Contents, Durability, Form, Log};
 
 use crate::writes::Work;
 use crate::{CommonJournal, HostError};
@@ -35,7 +35,7 @@ pub(crate) struct Journals {
     common: Option<Box<dyn Log>>,
     /// Where the common journal is, for a claim.
     place: Option<CommonJournal>,
-    pub durability: Durability,
+    durability: Durability,
     last_write: u64,
     /// Up to which write all are told to be done with.
     told: u64,
@@ -65,6 +65,12 @@ impl Journals {
             refused: None,
             under_way: (0, Journal::Own),
         }
+    }
+
+    /// Whether any commit waits for the disk. Those of a database do, whatever the durability.
+    pub fn wait_for_disk(&self) -> bool {
+        let is_database = |place: &CommonJournal| place.form == Form::Database;
+        self.durability != Durability::Memory || self.place.as_ref().is_some_and(is_database)
     }
 
     /// Makes durable these writes, which are numbered and follow the last ones, in one commit, and
@@ -272,6 +278,17 @@ pub(crate) mod tests {
             other => format!("{other:?}"),
         });
         text.collect()
+    }
+
+    #[test]
+    fn commits_of_a_database_wait_for_the_disk_whatever_the_durability() {
+        let waits = |form: Option<store::Form>, durability| {
+            let place = form.map(|form| CommonJournal { folder: "common".into(), form });
+            Journals::new(None, place, durability).wait_for_disk()
+        };
+        assert!(waits(None, Durability::Disk) && waits(Some(Form::Files), Durability::Disk));
+        assert!(waits(Some(Form::Database), Durability::Memory));
+        assert!(!waits(None, Durability::Memory) && !waits(Some(Form::Files), Durability::Memory));
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(crate) trait Turns {
     fn end_turn(&mut self) -> Result<bool, HostError>;
 }
 
-/// What takes a thread away from its loop.
+/// What takes a thread away from its loop. One that is dropped before its end has failed.
 pub(crate) trait Errand {
     /// The first part. Whether there is a second.
     fn begin(&mut self) -> bool;
@@ -51,12 +51,12 @@ pub(crate) trait Errand {
 }
 
 /// A loop, its own thread, and another one that stands by.
-struct Stage<T, W> {
+struct Stage<T, W: Fn()> {
     work: Mutex<Work<T>>,
     /// Wakes whoever makes a turn, from its wait.
     wake: W,
-    /// How often the loop's thread left the loop, or came back: odd while it is away.
-    leaves: AtomicU64,
+    /// How often the loop's thread left the loop or came back: odd while it is away.
+    crossings: AtomicU64,
     /// It is back and wants the loop.
     is_back: AtomicBool,
     /// The other thread sleeps until it is woken, and has nothing to watch.
@@ -79,7 +79,7 @@ pub(crate) fn run<T: Turns + Send>(turns: T, wake: impl Fn() + Sync) -> Result<T
     let stage = Stage {
         work: Mutex::new(Work { turns, ended: None }),
         wake,
-        leaves: AtomicU64::new(0),
+        crossings: AtomicU64::new(0),
         is_back: AtomicBool::new(false),
         sleeps: AtomicBool::new(false),
         has_ended: AtomicBool::new(false),
@@ -89,9 +89,9 @@ pub(crate) fn run<T: Turns + Send>(turns: T, wake: impl Fn() + Sync) -> Result<T
         let standby = standby
             .spawn_scoped(scope, || stage.stand_by())
             .map_err(HostError::system("start a thread"))?;
-        let dismissed = Dismiss(&stage.has_ended, standby.thread());
+        let dismissal = Dismissal { stage: &stage, standby: standby.thread() };
         let ended = stage.run(standby.thread());
-        drop(dismissed);
+        drop(dismissal);
         standby.join().unwrap_or_else(|panic| resume_unwind(panic));
         ended
     })?;
@@ -100,12 +100,17 @@ pub(crate) fn run<T: Turns + Send>(turns: T, wake: impl Fn() + Sync) -> Result<T
 }
 
 /// Lets the other thread go, even after a panic.
-struct Dismiss<'a>(&'a AtomicBool, &'a Thread);
+struct Dismissal<'a, T, W: Fn()> {
+    stage: &'a Stage<T, W>,
+    standby: &'a Thread,
+}
 
-impl Drop for Dismiss<'_> {
+impl<T, W: Fn()> Drop for Dismissal<'_, T, W> {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-        self.1.unpark();
+        self.stage.has_ended.store(true, Ordering::SeqCst);
+        // It sleeps, or waits in a turn.
+        self.standby.unpark();
+        (self.stage.wake)();
     }
 }
 
@@ -117,18 +122,17 @@ impl<T: Turns, W: Fn()> Stage<T, W> {
             if let Some(mut errand) = work.turns.turn(true)? {
                 self.leave(work, standby);
                 if errand.begin() {
-                    let Some(meanwhile) = self.call_back() else { return Ok(()) };
-                    work = meanwhile;
-                    if work.ended.is_none() {
-                        work.turns.look_ahead()?;
+                    let Some(mut called_back) = self.call_back() else { return Ok(()) };
+                    if called_back.ended.is_none() {
+                        called_back.turns.look_ahead()?;
                     }
                     self.is_back.store(false, Ordering::SeqCst);
-                    drop(work);
+                    drop(called_back);
                     errand.end();
                 }
-                let Some(back) = self.call_back() else { return Ok(()) };
-                work = back;
-                self.leaves.fetch_add(1, Ordering::SeqCst);
+                let Some(called_back) = self.call_back() else { return Ok(()) };
+                work = called_back;
+                self.crossings.fetch_add(1, Ordering::SeqCst);
                 self.is_back.store(false, Ordering::SeqCst);
                 if let Some(ended) = work.ended.take() {
                     return ended;
@@ -142,7 +146,7 @@ impl<T: Turns, W: Fn()> Stage<T, W> {
 
     fn leave(&self, work: MutexGuard<'_, Work<T>>, standby: &Thread) {
         drop(work);
-        self.leaves.fetch_add(1, Ordering::SeqCst);
+        self.crossings.fetch_add(1, Ordering::SeqCst);
         if self.sleeps.swap(false, Ordering::SeqCst) {
             standby.unpark();
         }
@@ -164,9 +168,9 @@ impl<T: Turns, W: Fn()> Stage<T, W> {
     /// What the other thread does.
     fn stand_by(&self) {
         while !self.has_ended.load(Ordering::SeqCst) {
-            let seen = self.leaves.load(Ordering::SeqCst);
+            let seen = self.crossings.load(Ordering::SeqCst);
             self.pause();
-            if self.leaves.load(Ordering::SeqCst) != seen {
+            if self.crossings.load(Ordering::SeqCst) != seen {
                 continue;
             }
             if seen % 2 == 1 {
@@ -176,7 +180,7 @@ impl<T: Turns, W: Fn()> Stage<T, W> {
             // Nothing happens; whoever leaves next looks whether this sleeps.
             self.sleeps.store(true, Ordering::SeqCst);
             while self.sleeps.load(Ordering::SeqCst)
-                && self.leaves.load(Ordering::SeqCst) == seen
+                && self.crossings.load(Ordering::SeqCst) == seen
                 && !self.has_ended.load(Ordering::SeqCst)
             {
                 thread::park();
@@ -195,16 +199,18 @@ impl<T: Turns, W: Fn()> Stage<T, W> {
         }
     }
 
-    /// Makes turns until the loop's own thread is back from where it went.
+    /// Makes turns until the loop's own thread is back from where it went. That left in the middle of
+    /// one, and ends the last one of these.
     fn stand_in(&self, seen: u64) {
         let Ok(mut work) = self.work.try_lock() else { return };
         while work.ended.is_none()
-            && self.leaves.load(Ordering::SeqCst) == seen
+            && self.crossings.load(Ordering::SeqCst) == seen
             && !self.is_back.load(Ordering::SeqCst)
+            && !self.has_ended.load(Ordering::SeqCst)
         {
             let turns = &mut work.turns;
-            work.ended = match turns.turn(false).and_then(|_| turns.end_turn()) {
-                Ok(true) => None,
+            work.ended = match turns.end_turn() {
+                Ok(true) => turns.turn(false).err().map(Err),
                 Ok(false) => Some(Ok(())),
                 Err(error) => Some(Err(error)),
             };
@@ -232,7 +238,8 @@ mod tests {
         notice: Option<(usize, SyncSender<()>)>,
     }
 
-    /// An errand whose halves end when they are let.
+    /// An errand whose halves end when they are let. Whoever would let them may be gone: that is a
+    /// panic.
     struct Patient([Option<Receiver<()>>; 2]);
 
     impl Turns for Noted {
@@ -309,8 +316,8 @@ mod tests {
             let turns = run_with_long(half, 6, None);
             assert_eq!(turns[0], me);
             assert!(turns[1..].iter().all(|thread| *thread != me), "{turns:?}");
-            // With one more by which it is called back from its wait, unless it looked just before.
-            assert!((6..=7).contains(&turns.len()), "{turns:?}");
+            // With those by which it is called back from its wait, twice at most.
+            assert!((6..=8).contains(&turns.len()), "{turns:?}");
         }
     }
 
@@ -336,6 +343,35 @@ mod tests {
             let wake = Mutex::new(wake);
             let run = || run(noted, || wake.lock().unwrap().send(()).unwrap());
             assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
+        }
+    }
+
+    #[test]
+    fn a_panic_on_an_errand_ends_both() {
+        for half in [0, 1] {
+            let (wake, woken) = channel();
+            (0..3).for_each(|_| wake.send(()).unwrap());
+            let (told, tells) = sync_channel(1);
+            let (let_go, long) = sync_channel::<()>(0);
+            let mut halves = [None, None];
+            halves[half] = Some(long);
+            // The other thread makes turns when nobody is left to end the errand.
+            let gone = thread::spawn(move || {
+                tells.recv().unwrap();
+                drop(let_go);
+            });
+            let noted = Noted {
+                turns: Vec::new(),
+                errands: vec![Patient(halves)],
+                woken,
+                ends_after: None,
+                panics_after: None,
+                notice: Some((1, told)),
+            };
+            let wake = Mutex::new(wake);
+            let run = || run(noted, || wake.lock().unwrap().send(()).unwrap());
+            assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
+            gone.join().unwrap();
         }
     }
 }

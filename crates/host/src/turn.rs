@@ -6,7 +6,9 @@
 //!   → inputs                    (one read a connection, then the machine handles each)
 //!   → the application's commands
 //!   → alarms that are due       (one set at `now` by an input gathers the turn's batch)
-//!   → the turn's writes to the writer, or to the disk (while it is at work, what came in is read)
+//!   → the turn's writes to the writer, or to the disk: then this thread leaves the loop for it, what
+//!     came in is read while the disk is at work, and another thread makes turns if it takes long
+//!   → what became of them
 //!   → the application's output, then the turn's messages, one write a peer
 //! ```
 

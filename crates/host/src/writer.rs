@@ -7,7 +7,8 @@
 //! disk takes long. [`Pace`] tells how quick commits are, from the last ones. What takes long in any
 //! case (snapshots, claims, many bytes) is always the crew's, and so are the many writes of a crowd,
 //! which has more to say meanwhile.
-//! With [`Durability::Memory`] a commit waits for nothing, and there are no threads.
+//! With [`Durability::Memory`](store::Durability::Memory) a commit waits for nothing, unless it is a
+//! database's, and there are no threads.
 //!
 //! ```text
 //!        small, commits are quick, and nothing is left of what came before
@@ -29,7 +30,6 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use mio::Waker;
-use store::Durability;
 
 use self::crew::Crew;
 use self::hand::{Begun, Hand};
@@ -77,7 +77,8 @@ struct Tools {
 pub(crate) struct Errand {
     hand: Hand,
     turns: Vec<Turn>,
-    begun: Begun,
+    begun: Option<Begun>,
+    is_done: bool,
 }
 
 impl Writer {
@@ -86,7 +87,7 @@ impl Writer {
     /// # Errors
     /// The system gives no threads.
     pub fn new(journals: Journals, waker: &Arc<Waker>) -> std::io::Result<Self> {
-        let waits = journals.durability != Durability::Memory;
+        let waits = journals.wait_for_disk();
         let tools = Mutex::new(Tools { journals, pace: Pace::default(), has_failed: false });
         let desk = Desk { queue: Queue::default(), tools, ended: Condvar::new() };
         let (told, events) = channel();
@@ -106,7 +107,7 @@ impl Writer {
             return None;
         }
         let turns = self.hand.desk.queue.pass(turn)?;
-        Some(Errand { hand: self.hand.clone(), turns, begun: None })
+        Some(Errand { hand: self.hand.clone(), turns, begun: None, is_done: false })
     }
 
     /// Hands over a turn's writes. What becomes of them is among the [events](Self::events), of
@@ -137,18 +138,28 @@ impl standby::Errand for Errand {
     /// time.
     fn begin(&mut self) -> bool {
         // A failure is among the events.
-        self.begun = self.hand.begin(&self.turns).flatten();
-        if let Some((under_way, _)) = &self.begun {
+        self.begun = self.hand.begin(&self.turns);
+        self.is_done = !matches!(self.begun, Some(Begun::UnderWay(..)));
+        if let Some(Begun::UnderWay(under_way, _)) = &self.begun {
             under_way.start();
         }
-        self.begun.is_some()
+        !self.is_done
     }
 
     /// Waits for the disk. What became of the writes is among the events then.
-    fn end(self) {
-        if let Some(under_way) = self.begun {
-            // The same.
-            let _ = self.hand.end(under_way, &self.turns);
+    fn end(mut self) {
+        if let Some(begun) = self.begun.take() {
+            let _ = self.hand.end(begun, &self.turns);
+            self.is_done = true;
+        }
+    }
+}
+
+impl Drop for Errand {
+    /// The crew waits for it, and does not hear of a panic of another thread than its own.
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.hand.give_up();
         }
     }
 }
@@ -163,6 +174,7 @@ mod tests {
 
     use machine::{Epoch, Journal, NodeId};
     use mio::{Poll, Token};
+    use store::Durability;
 
     use super::*;
     use crate::standby::Errand as _;
@@ -286,5 +298,23 @@ mod tests {
         }
         let told = writer.finish();
         assert!(matches!(told[..], [Event::Failed(_)]), "{told:?}");
+    }
+
+    /// As by a panic between its halves.
+    #[test]
+    fn an_errand_that_is_dropped_has_failed_and_the_crew_does_not_wait_for_it() {
+        for is_begun in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let (mut writer, _poll) = writer(folder.path(), Durability::Disk);
+            writer.hand_over(&mut turn_of(1, 1, Kind::Snapshot(Journal::Own)));
+            come_to_rest(&writer);
+            writer.hand.desk.queue.set_quick(true);
+            let mut errand = writer.lend(&mut turn_of(2, 1, Kind::Record(Journal::Own))).unwrap();
+            assert!(!is_begun || errand.begin());
+            writer.hand_over(&mut turn_of(3, 1, Kind::Record(Journal::Own)));
+            drop(errand);
+            let told = writer.finish();
+            assert!(matches!(told[..], [Event::Durable(1), Event::Failed(_)]), "{told:?}");
+        }
     }
 }

@@ -62,9 +62,8 @@ impl Mate {
     fn work(&self) -> Option<()> {
         loop {
             let turns = self.0.desk.queue.take()?;
-            if let Some(under_way) = self.0.begin(&turns)? {
-                self.0.end(under_way, &turns)?;
-            }
+            let begun = self.0.begin(&turns)?;
+            self.0.end(begun, &turns)?;
         }
     }
 }
@@ -72,7 +71,7 @@ impl Mate {
 impl Drop for Mate {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.has_ended();
+            self.0.give_up();
         }
     }
 }

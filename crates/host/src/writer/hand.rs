@@ -2,13 +2,14 @@
 //!
 //! ```text
 //!       records to one journal
-//! begin ----------------------> wait --> end: it is told, and others may begin behind it
+//! begin ----------------------> others may begin behind it --> wait --> end: it is told
 //!     |  else
 //!     `------> wait until none is under way, commit as a whole, tell
 //! ```
 
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use machine::Journal;
 use mio::Waker;
@@ -29,8 +30,14 @@ pub(super) struct Hand {
     pub waker: Option<Arc<Waker>>,
 }
 
-/// A commit that was begun, and when. None if nothing is left to wait for.
-pub(super) type Begun = Option<(UnderWay, u64)>;
+/// A commit that was begun.
+#[derive(Debug)]
+pub(super) enum Begun {
+    /// It is on its way to the disk, and took so long up to there.
+    UnderWay(UnderWay, Duration),
+    /// It was made as a whole, and told.
+    Whole,
+}
 
 impl Hand {
     /// Makes the first half of a commit of these turns, which were taken from the queue, or all of it
@@ -46,7 +53,7 @@ impl Hand {
             let begun = tools.journals.begin(journal, turns.iter().flat_map(Turn::writes));
             if let Some(under_way) = self.or_fail(&mut tools, begun)? {
                 self.desk.queue.written();
-                return Some(Some((under_way, begin_ns)));
+                return Some(Begun::UnderWay(under_way, since(begin_ns)));
             }
             // What it has taken of these counts with the commit of nothing more.
             rest = &[];
@@ -55,7 +62,7 @@ impl Hand {
         self.commit_whole(&mut tools, rest)?;
         self.desk.queue.written();
         self.done(&tools, turns);
-        Some(None)
+        Some(Begun::Whole)
     }
 
     /// Makes a commit that waits for nothing, of what was in no queue.
@@ -72,10 +79,12 @@ impl Hand {
         Some(())
     }
 
-    /// Waits for the disk, and makes the second half.
-    pub fn end(&self, (under_way, begin_ns): (UnderWay, u64), turns: &[Turn]) -> Option<()> {
+    /// Waits for the disk, and makes the second half, if there is one.
+    pub fn end(&self, begun: Begun, turns: &[Turn]) -> Option<()> {
+        let Begun::UnderWay(under_way, took) = begun else { return Some(()) };
+        let wait_ns = monotonic_ns();
         let arrived = under_way.wait();
-        let took = since(begin_ns);
+        let took = took + since(wait_ns);
         let mut tools = self.tools()?;
         tools.pace.took(took);
         let ended = tools.journals.end(arrived, &mut |event| self.tell(event));
@@ -111,8 +120,8 @@ impl Hand {
         self.tell(Event::Failed(error));
     }
 
-    /// Tells that this thread has ended though more may be handed over.
-    pub fn has_ended(&self) {
+    /// Tells that this thread ends in the middle of its work: nothing more will be durable.
+    pub fn give_up(&self) {
         let mut tools = self.desk.tools.lock().unwrap_or_else(PoisonError::into_inner);
         let source = std::io::Error::other("a thread that writes has ended");
         self.fail(&mut tools, HostError::System { what: "write journals", source });
