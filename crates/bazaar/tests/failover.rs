@@ -21,6 +21,12 @@ fn each_way_to_lose_a_trader_has_its_gaps() {
     assert_eq!(names, ["kill", "pause", "partition"]);
     for of in losses {
         assert_eq!((&of["times"], of["gaps_ms"].as_array().unwrap().len()), (&2.into(), 2));
+        let gaps_ms = of["gaps_ms"].as_array().unwrap().iter().map(|ms| ms.as_f64().unwrap());
+        let stages = ["noticed", "elected", "took_over", "sold"];
+        let stages_ms: f64 = stages.map(|stage| of["worst"][stage].as_f64().unwrap()).iter().sum();
+        assert!((gaps_ms.fold(0.0, f64::max) - stages_ms).abs() < 0.001, "{of}");
+        // An election is always seen.
+        assert!(of["worst"]["elected"].as_f64().unwrap() > 0.0, "{of}");
     }
 }
 

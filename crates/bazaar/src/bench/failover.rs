@@ -1,17 +1,19 @@
 //! Failover: a market in use loses its trader again and again, each time in another way.
 
-use std::collections::{BTreeMap, VecDeque};
+mod gaps;
+
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use machine::{Epoch, NodeId};
-use market::RequestId;
 use serde::Serialize;
-use view::{Event, Fault, LinkFault, Verdict, What};
+use view::{Fault, LinkFault, Verdict};
 
 use super::{Scratch, Spread, resolve};
 use crate::exit;
 use crate::run::{Processes, Talk, Venue as _, conduct};
+use gaps::{Gap, gaps};
 
 /// What `bazaar bench failover` is told.
 #[derive(Debug, Clone, clap::Args)]
@@ -88,15 +90,6 @@ impl Loss {
             Self::Partition => processes.change_links(LinkFault::Mend { side: vec![trader] }),
         }
     }
-
-    const fn of(what: &What) -> Option<Self> {
-        match what {
-            What::Fault { fault: Fault::Kill, .. } => Some(Self::Kill),
-            What::Fault { fault: Fault::Pause, .. } => Some(Self::Pause),
-            What::Links(LinkFault::Cut { .. }) => Some(Self::Partition),
-            _ => None,
-        }
-    }
 }
 
 #[derive(Debug, Serialize)]
@@ -118,18 +111,36 @@ struct Gaps {
     times: usize,
     gap_ms: Option<Spread>,
     gaps_ms: Vec<f64>,
+    /// Where the time of the longest went.
+    worst: Option<StagesMs>,
+}
+
+/// The parts of a gap, in milliseconds.
+#[derive(Debug, Serialize)]
+struct StagesMs {
+    noticed: f64,
+    elected: f64,
+    took_over: f64,
+    sold: f64,
 }
 
 impl Gaps {
-    fn of(fault: Loss, gaps: &[(Loss, u64)]) -> Self {
-        let nanos: Vec<u64> =
-            gaps.iter().filter(|(of, _)| *of == fault).map(|(_, ns)| *ns).collect();
+    fn of(fault: Loss, gaps: &[Gap]) -> Self {
+        let gaps: Vec<&Gap> = gaps.iter().filter(|gap| gap.loss == fault).collect();
+        let ms = |nanos: u64| nanos as f64 / 1e6;
+        let worst = gaps.iter().max_by_key(|gap| gap.nanos());
         Self {
             fault,
-            times: nanos.len(),
+            times: gaps.len(),
             // A spread gives thousandths of what it is given.
-            gap_ms: Spread::of(nanos.iter().map(|nanos| nanos / 1000).collect()),
-            gaps_ms: nanos.iter().map(|&nanos| nanos as f64 / 1e6).collect(),
+            gap_ms: Spread::of(gaps.iter().map(|gap| gap.nanos() / 1000).collect()),
+            gaps_ms: gaps.iter().map(|gap| ms(gap.nanos())).collect(),
+            worst: worst.map(|worst| StagesMs {
+                noticed: ms(worst.noticed_ns),
+                elected: ms(worst.elected_ns),
+                took_over: ms(worst.took_over_ns),
+                sold: ms(worst.sold_ns),
+            }),
         }
     }
 }
@@ -213,37 +224,6 @@ impl Striker {
     }
 }
 
-/// For each loss of a trader: nanoseconds until a client was told of a sale by a trader of a later epoch.
-fn gaps(events: &[Event]) -> Vec<(Loss, u64)> {
-    let mut said_by: BTreeMap<RequestId, Epoch> = BTreeMap::new();
-    for event in events {
-        if let What::Sold { epoch, request, .. } | What::Repeated { epoch, request } = &event.what {
-            let last = said_by.entry(*request).or_insert(*epoch);
-            *last = (*last).max(*epoch);
-        }
-    }
-    let mut gaps = Vec::new();
-    let (mut epoch, mut lost) = (Epoch::ZERO, None);
-    for event in events {
-        if let Some(loss) = Loss::of(&event.what) {
-            lost = Some((loss, event.time_ns, epoch));
-        }
-        match &event.what {
-            What::Trading { epoch: new, .. } => epoch = epoch.max(*new),
-            What::Answered { request, outcome: market::Outcome::Bought(_), .. } => {
-                if let Some((loss, lost_ns, old)) = lost
-                    && said_by.get(request).is_some_and(|epoch| *epoch > old)
-                {
-                    gaps.push((loss, event.time_ns.saturating_sub(lost_ns)));
-                    lost = None;
-                }
-            }
-            _ => {}
-        }
-    }
-    gaps
-}
-
 fn show(json: bool, figures: &Figures) -> anyhow::Result<()> {
     if json {
         println!("{}", serde_json::to_string(figures)?);
@@ -259,84 +239,23 @@ fn show(json: bool, figures: &Figures) -> anyhow::Result<()> {
         figures.verdict
     );
     println!("from its loss to the successor's first confirmed sale, ms:");
-    println!("{:<10}{:>6}{:>9}{:>9}{:>9}{:>9}", "", "times", "best", "median", "p90", "worst");
-    for Gaps { fault, times, gap_ms, .. } in &figures.losses {
+    print!("{:<10}{:>6}{:>9}{:>9}{:>9}{:>9}  =", "", "times", "best", "median", "p90", "worst");
+    println!("{:>8}{:>10}{:>12}{:>8}", "noticed", "+ elected", "+ took over", "+ sold");
+    for Gaps { fault, times, gap_ms, worst, .. } in &figures.losses {
         print!("{:<10}{times:>6}", fault.name());
         match gap_ms {
             Some(Spread { min, p50, p90, max, .. }) => {
-                println!("{min:>9.1}{p50:>9.1}{p90:>9.1}{max:>9.1}");
+                print!("{min:>9.1}{p50:>9.1}{p90:>9.1}{max:>9.1}   ");
             }
-            None => println!("{:>9}{:>9}{:>9}{:>9}", "-", "-", "-", "-"),
+            None => print!("{:>9}{:>9}{:>9}{:>9}", "-", "-", "-", "-"),
         }
+        if let Some(StagesMs { noticed, elected, took_over, sold }) = worst {
+            print!("{noticed:>8.1}{elected:>10.1}{took_over:>12.1}{sold:>8.1}");
+        }
+        println!();
     }
     for violation in &figures.violations {
         println!("  {violation}");
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use market::{ClientId, Good, Money, Order, Outcome, Party, Receipt};
-    use view::Operation;
-
-    use super::*;
-
-    fn epoch(counter: u64) -> Epoch {
-        Epoch { counter, node: NodeId(counter as u32) }
-    }
-
-    fn event(time_ns: u64, what: What) -> Event {
-        Event { time_ns, node: NodeId(9), clock: None, what }
-    }
-
-    #[test]
-    fn a_gap_ends_with_the_first_sale_of_the_successor() {
-        let good = Good::new("salt").unwrap();
-        let receipt = Receipt {
-            good: good.clone(),
-            quantity: 1,
-            paid: Money(1),
-            commission: Money(0),
-            fills: Vec::new(),
-        };
-        let request = |number| RequestId { client: ClientId::default(), number };
-        let sold = |number, counter| What::Sold {
-            epoch: epoch(counter),
-            request: request(number),
-            receipt: receipt.clone(),
-            buyer: Party(1),
-        };
-        let answered = |number| What::Answered {
-            request: request(number),
-            operation: Operation::Buy(Order {
-                good: good.clone(),
-                quantity: 1,
-                limit: None,
-                partial: false,
-            }),
-            outcome: Outcome::Bought(receipt.clone()),
-            took_ns: 1,
-        };
-        let events = [
-            event(1, What::Trading { epoch: epoch(1), shipped_before: 0 }),
-            event(2, sold(1, 1)),
-            event(3, What::Fault { fault: Fault::Kill, target: NodeId(1) }),
-            // The old trader's last word arrives after its death.
-            event(4, answered(1)),
-            event(6, sold(2, 2)),
-            event(8, answered(2)),
-            event(9, answered(2)),
-            event(10, What::Trading { epoch: epoch(2), shipped_before: 1 }),
-            event(12, What::Fault { fault: Fault::Pause, target: NodeId(2) }),
-            event(13, What::Trading { epoch: epoch(3), shipped_before: 2 }),
-            event(14, What::Fault { fault: Fault::Resume, target: NodeId(2) }),
-            event(15, sold(3, 3)),
-            event(19, answered(3)),
-            event(20, What::Links(LinkFault::Cut { side: vec![NodeId(3)] })),
-            event(21, sold(4, 4)),
-            event(22, answered(4)),
-        ];
-        assert_eq!(gaps(&events), [(Loss::Kill, 5), (Loss::Pause, 7), (Loss::Partition, 2)]);
-    }
 }
