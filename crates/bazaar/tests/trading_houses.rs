@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write as _;
 use std::process::Command;
 
 use machine::NodeId;
@@ -330,7 +331,11 @@ fn a_share_of_a_processor_is_given_to_each_trader_or_it_is_said_why_not() {
     let output = child.wait_with_output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     if errors.contains("needs Linux control groups") {
-        eprintln!("no shares of a processor are to be had here, so none were judged: {errors}");
+        // Not by a macro: test runners keep what those say to themselves.
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED, this machine gives a test no shares of a processor: {errors}"
+        );
         assert!(!output.status.success() && !folder.path().join("events.jsonl").exists());
         return;
     }
