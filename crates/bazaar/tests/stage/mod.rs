@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Output};
 
 use clocks::Stamp;
 use machine::{Epoch, NodeId};
 use market::{Outcome, Party, Receipt, RequestId};
-use view::{Event, Operation, Summary, What};
+use view::{Event, Fault, Operation, Summary, What};
 
 /// What a run left behind.
 pub struct Run {
@@ -28,7 +29,8 @@ pub fn on_both_hosts(preset: &str, sets: &[&str], check: impl Fn(&Run)) {
     }
 }
 
-fn run(preset: &str, sets: &[&str], is_simulated: bool) -> Run {
+/// Runs a scenario, which must pass.
+pub fn run(preset: &str, sets: &[&str], is_simulated: bool) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_bazaar"));
     command.args(["run", "--json", "--quiet", "--preset", preset, "--out"]).arg(folder.path());
@@ -59,13 +61,32 @@ impl Run {
         fs::read_to_string(self.folder.path().join(format!("{name}.txt"))).unwrap()
     }
 
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What `bazaar check` makes of its files.
+    pub fn check(&self) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bazaar"));
+        command.arg("check").arg(self.folder()).output().unwrap()
+    }
+
     /// What `bazaar check` says of its files, which must pass.
     pub fn checked(&self) -> String {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bazaar"));
-        let output = command.arg("check").arg(self.folder.path()).output().unwrap();
+        let output = self.check();
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "simulated: {}: {told}", self.is_simulated);
         told
+    }
+
+    /// What was done to nodes in this way, in order: position and node.
+    pub fn faults(&self, wanted: Fault) -> Vec<(usize, NodeId)> {
+        let of = |(at, event): (usize, &Event)| match event.what {
+            What::Fault { fault, target } if fault == wanted => Some((at, target)),
+            _ => None,
+        };
+        self.events.iter().enumerate().filter_map(of).collect()
     }
 
     /// What one node told, with the position in the stream.
@@ -171,7 +192,8 @@ impl Run {
                 matches!(event.what, What::SteppedDown { epoch, .. } if epoch == old)
                     || matches!(event.what, What::Fault { target, .. } if target == old.node)
             });
-            let ended = ended.unwrap_or(next).min(next);
+            let ended = ended.filter(|ended| *ended < next);
+            let ended = ended.expect("a term ends before the next one begins");
             let trades = |event: &&Event| {
                 matches!(
                     event.what,
