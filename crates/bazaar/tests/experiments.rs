@@ -111,13 +111,17 @@ fn the_response_of_each_buyer() {
 
 #[test]
 fn sequential_requests_with_and_without_elections() {
-    let more = ["buyer.purchases=12", "buyer.think={min='0s',max='0s'}"];
+    let more = ["buyer.purchases=220", "buyer.think={min='0s',max='0s'}"];
     let (rows, series) = Rows::of("requests", &more);
     rows.assert(&[
-        ("without elections", "buy", 12),
-        ("with elections", "buy", 12),
-        ("with elections", "buy over an election", 0),
-        ("with elections", "halt of trade", 0),
+        ("without elections", "buy", 220),
+        ("with elections", "buy", 218),
+        ("with elections", "buy over an election", 2),
+        ("with elections", "halt of trade", 2),
     ]);
-    assert_eq!(series.iter().filter(|line| line.contains(",sold,1,")).count(), 24, "a row a buy");
+    assert_eq!(series.iter().filter(|line| line.contains(",sold,1,")).count(), 440, "a row a buy");
+    // The two sellers take turns, after every hundred sales.
+    let halts = series.iter().filter_map(|line| line.split_once(",halt,"));
+    let traders: Vec<_> = halts.map(|(_, rest)| rest.split(',').next().unwrap()).collect();
+    assert_eq!(traders, ["2", "3"]);
 }

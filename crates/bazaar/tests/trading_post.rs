@@ -278,3 +278,25 @@ fn test_7_a_slow_peer_is_served_before_others_by_its_low_clock() {
         assert!(!run.is_simulated || !order_beside(run, NodeId(1)).1);
     });
 }
+
+/// It heard that all is sold when it could not bring more.
+#[test]
+fn a_seller_whose_stock_was_sold_while_it_traded_brings_more_afterwards() {
+    let two = [
+        "run.peers=3",
+        "roles.buyers=1",
+        "roles.sellers=2",
+        "roles.deal=in_order",
+        "run.duration=20s",
+        "run.end_when_done=true",
+        "trader.resign_after_sales=30",
+        "buyer.purchases=300",
+        "buyer.slow_peers=0",
+        "buyer.think={min='0s',max='0s'}",
+        "buyer.pause=1s",
+    ];
+    on_both_hosts("trading-post", &two, |run| {
+        assert!(run.terms().len() > 8, "both traded again and again");
+        assert_eq!(run.summary.buys.sold, 300, "nobody brings anything");
+    });
+}

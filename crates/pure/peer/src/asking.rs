@@ -24,9 +24,11 @@ impl Peer {
             let command = self.seller.stock_up(self.reading(), cx.random);
             self.submit(command, cx);
         }
+        // What it heard while it traded itself it could do nothing about, and will not hear again.
+        self.restock(cx);
         if self.role.buys && !self.buying {
             let time = self.buyer.think(cx.random);
-            cx.set(Alarm::Think, time);
+            cx.set(Alarm::Think, time.max(self.rests_until.since(cx.now)));
         }
     }
 
@@ -199,6 +201,7 @@ impl Peer {
                     Some(Next::Rest(time)) => {
                         let lasts_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
                         self.report(What::Rests { lasts_ns }, cx);
+                        self.rests_until = cx.now + time;
                         cx.set(Alarm::Think, time);
                     }
                     Some(Next::Stop) | None => {

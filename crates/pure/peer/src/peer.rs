@@ -46,6 +46,8 @@ pub struct Peer {
     pub(crate) buyer: Buyer,
     /// Whether the buyer has a purchase under way.
     pub(crate) buying: bool,
+    /// Until when a slow buyer rests, whoever leads.
+    pub(crate) rests_until: Instant,
     pub(crate) seller: Seller,
     pub(crate) is_winding_down: bool,
     /// How far it is on its way out; none if it stays.
@@ -113,6 +115,7 @@ impl Peer {
             client: Client::new(crate::party(me)),
             buyer: Buyer::new(settings.buyer.clone(), settings.goods.clone()),
             buying: false,
+            rests_until: Instant::ZERO,
             seller: Seller::new(settings.seller.clone(), settings.goods.clone()),
             is_winding_down: false,
             leaving: None,

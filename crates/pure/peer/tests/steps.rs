@@ -8,11 +8,11 @@ use groupcast::leadership::{self, First, Initiator};
 use groupcast::membership;
 use machine::{After, Context, Effect, Epoch, Input, Instant, Journal, Machine, NodeId, Random};
 use market::{
-    ClientId, Command, Good, Kernel, Money, Offer, Order, Outcome, Party, Refusal, Request,
-    RequestId, Rules, SellerChoice,
+    ClientId, Command, Good, Kernel, Money, Offer, Order, Outcome, Party, Receipt, Refusal,
+    Request, RequestId, Rules, SellerChoice,
 };
 use peer::{
-    AnyPeer, Body, BuyerSettings, Message, OrderPolicy, Range, Record, Role, SellerSettings,
+    AnyPeer, Body, BuyerSettings, Message, OrderPolicy, Pause, Range, Record, Role, SellerSettings,
     Settings, Snapshot, Trade, TraderSettings, What,
 };
 
@@ -513,6 +513,49 @@ fn a_peer_that_comes_back_asks_for_what_was_under_way_again_and_for_nothing_twic
     let returned = last.step(answer(open, Outcome::Opened { purchases: 4 }));
     assert!(!last.peer.peer().is_busy() && alarm(&returned, "Think").is_some(), "{returned:?}");
     assert_eq!(last.peer.peer().purchases(), 4);
+}
+
+/// A new trader does not wake it.
+#[test]
+fn a_slow_buyer_rests_to_the_end_whoever_leads() {
+    let rest = Duration::from_secs(9);
+    let mut settings = settings(Role { buys: true, sells: false });
+    settings.leadership.voters = [CLIENT, ME].into();
+    settings.buyer.pause = Some(Pause { after: 1, lasts: rest });
+    let mut bench = Bench { peer: AnyPeer::common(settings), random: Random::from_seed(1) };
+    bench.step(Input::Start);
+    bench.step(Input::Opened(CLIENT));
+    let lead = |counter| {
+        let body = leadership::Message::Lead(Epoch { counter, node: CLIENT });
+        Input::Message { from: CLIENT, body: Message::Leadership(body) }
+    };
+    let think = alarm(&bench.step(lead(9)), "Think").unwrap();
+    bench.step(Input::Alarm(think));
+    let receipt = Receipt {
+        good: fish(),
+        quantity: 1,
+        paid: Money(10),
+        commission: Money(1),
+        fills: Vec::new(),
+    };
+    let mut effects = Vec::new();
+    for (number, outcome) in [(0, OPENED), (1, Outcome::Bought(receipt))] {
+        let client = ClientId { party: Party(2), life: 1 << 20 };
+        let epoch = Epoch { counter: 9, node: CLIENT };
+        let body = Body::Answer { epoch, id: RequestId { client, number }, outcome };
+        let body = Message::Trade(Trade { clock: None, body });
+        effects = bench.step(Input::Message { from: CLIENT, body });
+    }
+    let thinks_at = |effects: &[Effect<AnyPeer>]| {
+        let mut times = effects.iter().filter_map(|effect| match effect {
+            Effect::Set { alarm, at } if *alarm == think => Some(*at),
+            _ => None,
+        });
+        times.next_back().unwrap()
+    };
+    let rested = thinks_at(&effects);
+    assert!(rested.since(Instant::ZERO) >= rest, "{effects:?}");
+    assert!(thinks_at(&bench.step(lead(10))) >= Instant::ZERO + rest);
 }
 
 #[test]
