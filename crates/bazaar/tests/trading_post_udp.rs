@@ -5,10 +5,12 @@
 
 mod stage;
 
+use std::collections::BTreeSet;
+
 use machine::NodeId;
 use market::{Money, Outcome, Refusal};
 use stage::{Run, on_both_hosts};
-use view::{Cause, Event, Operation, What};
+use view::{Cause, Event, Operation, Resignation, What};
 
 /// A market that is over in a moment, with a first trader as there.
 const QUICK: [&str; 4] = [
@@ -82,11 +84,21 @@ fn concurrent(run: &Run) -> usize {
 #[test]
 fn tc_03_concurrent_requests_are_queued_and_all_of_them_are_served() {
     let busy = ["buyer.think={min='0s',max='1ms'}", "roles.buyers=4", "trader.first=6"];
-    on_both_hosts("trading-post-udp", &with(&[&busy]), |run| {
-        assert!(concurrent(run) > 10, "{}", concurrent(run));
-        assert_eq!(run.summary.buys.unanswered, 0);
-        assert_eq!(run.served().len(), run.purchases().len(), "each is served once");
-    });
+    for service in ["trade.service=eager", "trade.service=stable"] {
+        on_both_hosts("trading-post-udp", &with(&[&busy, &[service]]), |run| {
+            assert!(concurrent(run) > 10, "{}", concurrent(run));
+            assert_eq!(run.summary.buys.unanswered, 0);
+            assert_eq!(run.served().len(), run.purchases().len(), "each is served");
+            let mut served = BTreeSet::new();
+            for event in &run.events {
+                if let What::Sold { request, .. } | What::Refused { request, .. } = &event.what {
+                    assert!(served.insert(*request), "{request} is served twice");
+                }
+            }
+            // In the order of the clocks, where there is one.
+            assert!(service.ends_with("eager") || run.out_of_order() == 0);
+        });
+    }
 }
 
 #[test]
@@ -156,12 +168,53 @@ fn tc_06_the_two_highest_peers_alternate_as_leader() {
 /// What the paper suggests in place of that (section 5, switching of leader).
 #[test]
 fn leaders_that_are_back_by_chance_only_leave_others_their_turn() {
-    let back = ["trader.back_probability=0.5", "trader.back_every='2s'"];
+    let back = ["run.duration=8s", "trader.back_probability=0.5", "trader.back_every='2s'"];
     on_both_hosts("trading-post-udp", &with(&[&FAILS, &back]), |run| {
         let leaders: Vec<u32> = run.summary.elections.iter().map(|one| one.leader.0).collect();
         // Nobody can be back before three others have led.
         assert!(leaders.len() >= 4, "{leaders:?}");
         assert_eq!(leaders[..4], [1, 6, 5, 4]);
+        // There are six, so by the seventh term one is back.
+        assert!(leaders.len() >= 7, "{leaders:?}");
+    });
+}
+
+/// A trader fails with a probability at the end of each quantum, and becomes a buyer or a seller.
+#[test]
+fn a_leader_resigns_by_chance_and_takes_part_as_a_buyer_or_a_seller_by_chance() {
+    let chance = [
+        "run.duration=3s",
+        "trader.resign_quantum=100ms",
+        "trader.resign_probability=0.4",
+        "trader.return_as=random",
+    ];
+    on_both_hosts("trading-post-udp", &with(&[&chance]), |run| {
+        let by_chance =
+            |event: &&Event| matches!(event.what, What::Resigning { why: Resignation::Chance, .. });
+        let resigned = run.events.iter().filter(by_chance).count();
+        assert!(resigned > 0);
+        let begun = run.terms().len();
+        assert!((begun - 1..=begun).contains(&resigned), "{resigned} of {begun} terms");
+        let roles: BTreeSet<_> = run
+            .events
+            .iter()
+            .filter_map(|event| match &event.what {
+                What::TookRole { role } => Some(role.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert!(!roles.is_empty() && roles.is_subset(&["buyer", "seller"].into()), "{roles:?}");
+        // Between processes chance is another one each time.
+        if run.is_simulated {
+            assert_eq!(roles.len(), 2);
+            let lasted = run
+                .terms()
+                .windows(2)
+                .map(|pair| run.events[pair[1].0].time_ns - run.events[pair[0].0].time_ns)
+                .collect::<Vec<_>>();
+            assert!(lasted.iter().any(|ns| *ns < 150_000_000), "one quantum: {lasted:?}");
+            assert!(lasted.iter().any(|ns| *ns > 200_000_000), "and more: {lasted:?}");
+        }
     });
 }
 
