@@ -53,6 +53,22 @@ fn leader_election_with_any_number_of_nodes_and_several_that_start_it_at_once() 
     }
 }
 
+/// Section 2: the peer that joins last starts the first election.
+#[test]
+fn the_last_peer_that_joins_starts_the_first_election() {
+    on_both_hosts("asterix", &["run.duration=2s"], |run| {
+        let mut introduced = run.of(0).filter_map(|(_, event)| match event.what {
+            What::Joined { member, .. } => Some(member),
+            _ => None,
+        });
+        let campaigned = run.first(0, "election", |event| event.what == What::Campaigned);
+        assert_eq!(Some(run.events[campaigned].node), introduced.next_back());
+        // Not only when all others have lost their patience, after the limit of a heartbeat.
+        let took_ns = run.events[campaigned].time_ns;
+        assert!(!run.is_simulated || took_ns < 500_000_000, "{took_ns}");
+    });
+}
+
 #[test]
 fn a_leader_resigns_another_one_is_elected_and_the_market_passes_to_it() {
     on_both_hosts("asterix", &RESIGNS, |run| {

@@ -210,17 +210,22 @@ impl Peer {
     }
 
     pub(crate) fn member_input(&mut self, input: Input<Member>, cx: &mut Cx<'_>) {
+        let mut has_joined = false;
         for report in cx.run_after(After::Own, &mut self.member, input) {
             match &report {
                 membership::Report::Joined(entry) => {
                     self.presence.joined(entry.node);
-                    let joined = leadership::Command::Joined(entry.node);
-                    self.lead_input(Input::Command(joined), cx);
+                    has_joined = true;
                 }
                 membership::Report::Expired(node) => self.presence.expired(*node),
             }
             let what = What::from(report);
             self.report(what, cx);
+        }
+        if has_joined {
+            // Nobody else knows who was there before whom, this peer for instance.
+            let joined = leadership::Command::Joined(self.member.order().to_vec());
+            self.lead_input(Input::Command(joined), cx);
         }
     }
 
@@ -329,7 +334,17 @@ impl Peer {
             Some(epoch) if self.leadership.epoch() != Some(epoch) => {
                 Err(format!("trades in {epoch} but does not lead in it"))
             }
+            _ if self.is_idle_though_sold_out() => {
+                Err("heard that all it brought is sold, and brings no more".to_owned())
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Nobody would tell it a second time.
+    fn is_idle_though_sold_out(&self) -> bool {
+        let follows = self.leader().is_some_and(|leader| leader.node != self.me);
+        let may_bring = follows && self.may_act() && self.client.has_returned();
+        may_bring && self.role.sells && self.leaving.is_none() && self.seller.is_sold_out()
     }
 }

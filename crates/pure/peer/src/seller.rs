@@ -194,6 +194,17 @@ mod tests {
     }
 
     #[test]
+    fn it_brings_something_unasked_by_chance() {
+        let mut random = Random::from_seed(1);
+        for (probability, expected) in [(0.0, 0..=0), (0.3, 250..=350), (1.0, 1000..=1000)] {
+            let mut seller = seller();
+            seller.settings.update_probability = probability;
+            let brought = (0..1000).filter(|_| seller.update(None, &mut random).is_some()).count();
+            assert!(expected.contains(&brought), "{probability}: {brought} of 1000");
+        }
+    }
+
+    #[test]
     fn it_gains_more_of_what_it_has() {
         let mut seller = seller();
         assert_eq!(seller.accrue(None), None);

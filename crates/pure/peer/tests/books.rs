@@ -2,20 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the functions that tests share")]
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use groupcast::leadership::{self, First, Initiator};
-use groupcast::membership;
+use common::fish;
 use machine::{Context, Effect, Input, Instant, Machine, NodeId, Random};
-use market::{
-    ClientId, Command, Good, Kernel, Money, NOT_KNOWN, Offer, Order, Outcome, Request, RequestId,
-    Rules, SellerChoice,
-};
-use peer::{
-    AnyPeer, Body, BuyerSettings, Message, MessageLimits, OrderPolicy, Range, Role, SellerSettings,
-    Settings, Trade, TraderSettings, What,
-};
+use market::{ClientId, Command, Money, NOT_KNOWN, Offer, Order, Outcome, Request, RequestId};
+use peer::{AnyPeer, Body, Message, MessageLimits, Role, Settings, Trade, What};
 
 const TRADER: NodeId = NodeId(1);
 const SELLER: NodeId = NodeId(2);
@@ -23,72 +18,15 @@ const BUYER: NodeId = NodeId(3);
 
 type Alarm = <AnyPeer as Machine>::Alarm;
 
-/// Peers that want nothing by themselves.
+/// Peers that want nothing by themselves; the trader needs no other's promise.
 fn settings(me: NodeId) -> Settings {
-    let millis = Duration::from_millis;
-    let rules = Rules { commission_basis_points: 1000, choice: SellerChoice::Oldest };
-    Settings {
-        membership: membership::Settings {
-            me,
-            directory: NodeId(0),
-            address: "here".into(),
-            period: millis(1000),
-        },
-        leadership: leadership::Settings {
-            me,
-            // It needs no other's promise.
-            voters: [TRADER].into(),
-            heartbeat_period: millis(100),
-            heartbeat_limit: millis(300),
-            answer_limit: millis(100),
-            resend: millis(100),
-            initiator: Initiator::Every,
-            first: First::Elected,
-            bar: leadership::Bar::Resigned,
-        },
-        goods: vec![fish()],
-        role: Role { buys: false, sells: false },
-        buyer: BuyerSettings {
-            quantity: Range { min: 1, max: 1 },
-            limit: None,
-            partial: false,
-            think: Range { min: millis(5), max: millis(5) },
-            buy_probability: 0.0,
-            purchases: 0,
-            pause: None,
-            retry_other_good: false,
-            leave_when_done: false,
-            carts: None,
-        },
-        seller: SellerSettings {
-            stock: Range { min: 3, max: 3 },
-            price: Range { min: 10, max: 10 },
-            restock_at_zero: false,
-            accrue_goods: 0,
-            accrue_every: Duration::ZERO,
-            update_probability: 0.0,
-            update_every: Duration::ZERO,
-            inquire_every: Duration::ZERO,
-            withdraw_when_leaving: true,
-        },
-        trader: TraderSettings {
-            founding: Kernel::new(rules).unwrap(),
-            order: OrderPolicy::Arrival,
-            resign_probability: 0.0,
-            resign_quantum: Duration::ZERO,
-            resign_after_sales: 0,
-            snapshot_every: 1000,
-            pending_max: 10,
-            session_idle: millis(60_000),
-            holds_carts: true,
-        },
-        return_as_random: false,
-        resend: millis(100),
-    }
-}
-
-fn fish() -> Good {
-    Good::new("fish").unwrap()
+    let mut settings = common::settings(me, Role { buys: false, sells: false });
+    settings.leadership.voters = [TRADER].into();
+    settings.leadership.heartbeat_limit = Duration::from_millis(300);
+    settings.seller.restock_at_zero = false;
+    settings.trader.snapshot_every = 1000;
+    settings.trader.pending_max = 10;
+    settings
 }
 
 fn buy(quantity: u32) -> Command {

@@ -214,7 +214,7 @@ impl Machine for Leadership {
             Input::Start => self.start(cx),
             Input::Command(Command::Resign) => self.resign(cx),
             Input::Command(Command::Outbid(higher)) => self.outbid(higher, cx),
-            Input::Command(Command::Joined(node)) => self.starters.joined(node),
+            Input::Command(Command::Joined(nodes)) => self.joined(nodes, cx),
             Input::Command(Command::Leave) => self.leave(cx),
             Input::Message { from, body } => self.message(from, body, cx),
             Input::Opened(node) => self.opened(node, cx),

@@ -124,8 +124,8 @@ pub enum Command {
     Resign,
     /// This node was told by something that checks epochs that a higher one stands there.
     Outbid(Epoch),
-    /// This node joined after all others ([`Initiator::LastToJoin`]).
-    Joined(NodeId),
+    /// These nodes joined after all others, in this order ([`Initiator::LastToJoin`]).
+    Joined(Vec<NodeId>),
     /// Ask for leave to go. Answered by [`Report::Released`], or not at all: to be repeated.
     Leave,
 }

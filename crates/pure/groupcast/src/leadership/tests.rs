@@ -207,7 +207,7 @@ fn without_a_fence_two_lead_until_they_hear_of_each_other() {
 #[test]
 fn the_last_to_join_begins_and_nobody_else() {
     let mut group = Group::new(5, |settings| settings.initiator = Initiator::LastToJoin);
-    (1..=5).for_each(|node| group.command(node, Command::Joined(NodeId(2))));
+    (1..=5).for_each(|node| group.command(node, Command::Joined(vec![NodeId(2)])));
     group.run(PERIOD * 2);
     group.reports.clear();
     group.kill(5);

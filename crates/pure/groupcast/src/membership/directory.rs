@@ -44,6 +44,8 @@ struct Known {
     entry: Entry,
     /// When it announced itself, or left.
     at: Instant,
+    /// The version of the list that had it first, in this life.
+    joined: u64,
     /// It is no member any more; it is remembered until its last announcements have arrived.
     left: bool,
 }
@@ -106,12 +108,14 @@ impl Directory {
             Some(old) if entry.incarnation == old.entry.incarnation && old.left => return,
             Some(old) => {
                 let changed = old.left || old.entry != entry;
-                *old = Known { entry: entry.clone(), at: cx.now, left: false };
+                let joined = if changed { self.version + 1 } else { old.joined };
+                *old = Known { entry: entry.clone(), at: cx.now, joined, left: false };
                 changed
             }
             None if full => return,
             None => {
-                let known = Known { entry: entry.clone(), at: cx.now, left: false };
+                let joined = self.version + 1;
+                let known = Known { entry: entry.clone(), at: cx.now, joined, left: false };
                 self.members.insert(from, known);
                 true
             }
@@ -174,8 +178,11 @@ impl Directory {
         }
     }
 
-    fn list(&self) -> Message {
-        Message::Members { version: self.version, entries: self.members().cloned().collect() }
+    pub(super) fn list(&self) -> Message {
+        let mut members: Vec<&Known> = self.members.values().filter(|known| !known.left).collect();
+        members.sort_unstable_by_key(|known| known.joined);
+        let entries = members.into_iter().map(|known| known.entry.clone()).collect();
+        Message::Members { version: self.version, entries }
     }
 
     fn publish(&mut self, cx: &mut Context<'_, Self>) {

@@ -27,6 +27,8 @@ pub struct Member {
     incarnation: Incarnation,
     version: u64,
     known: BTreeMap<NodeId, Entry>,
+    /// Who was in the last list.
+    order: Vec<NodeId>,
     has_left: bool,
 }
 
@@ -49,6 +51,7 @@ impl Member {
             incarnation: Incarnation(0),
             version: 0,
             known: BTreeMap::new(),
+            order: Vec::new(),
             has_left: false,
         }
     }
@@ -56,6 +59,11 @@ impl Member {
     /// Which life this is; before the machine is started.
     pub fn begin(&mut self, incarnation: Incarnation) {
         self.incarnation = incarnation;
+    }
+
+    /// All that are there, this node too, in the order in which they joined as the directory saw it.
+    pub fn order(&self) -> &[NodeId] {
+        &self.order
     }
 
     fn announce(&self, cx: &mut Context<'_, Self>) {
@@ -81,6 +89,7 @@ impl Member {
         }
         self.version = version;
         let me = self.settings.me;
+        self.order = entries.iter().take(MEMBERS_MAX).map(|entry| entry.node).collect();
         let entries: BTreeMap<NodeId, Entry> = entries
             .into_iter()
             .take(MEMBERS_MAX)

@@ -74,7 +74,7 @@ pub enum Message {
     Members {
         /// Rises with each change.
         version: u64,
-        /// By node.
+        /// In the order in which they joined.
         entries: Vec<Entry>,
     },
     /// I go, and need not expire.

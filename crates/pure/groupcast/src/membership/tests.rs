@@ -35,6 +35,21 @@ fn each_change_is_told_to_all_and_nothing_else_is() {
 }
 
 #[test]
+fn a_list_has_the_order_in_which_nodes_joined_last() {
+    let mut directory = Directory::new(SECOND, Incarnation(0));
+    for (node, life) in [(3, 1), (1, 1), (2, 1), (1, 2), (3, 1)] {
+        step(&mut directory, Duration::ZERO, announce(node, life, 0));
+    }
+    let settings =
+        Settings { me: NodeId(2), directory: NodeId(0), address: "a2".into(), period: SECOND };
+    let mut member = Member::new(settings);
+    let (mut random, mut effects) = (Random::from_seed(0), Vec::new());
+    let message = Input::Message { from: NodeId(0), body: directory.list() };
+    member.handle(message, &mut Context::new(Instant::ZERO, &mut random, &mut effects));
+    assert_eq!(member.order(), [3, 2, 1].map(NodeId));
+}
+
+#[test]
 fn who_stops_announcing_expires() {
     let mut directory = Directory::new(SECOND, Incarnation(0));
     step(&mut directory, Duration::ZERO, announce(1, 1, 0));
