@@ -56,7 +56,9 @@ fn leader_election_with_any_number_of_nodes_and_several_that_start_it_at_once() 
 /// Section 2: the peer that joins last starts the first election.
 #[test]
 fn the_last_peer_that_joins_starts_the_first_election() {
-    on_both_hosts("asterix", &["run.duration=2s"], |run| {
+    // Limits that the start of a process on a busy machine does not reach.
+    let patient = ["run.duration=4s", "group.heartbeat_period=1s", "group.heartbeat_limit=10s"];
+    on_both_hosts("asterix", &patient, |run| {
         let mut introduced = run.of(0).filter_map(|(_, event)| match event.what {
             What::Joined { member, .. } => Some(member),
             _ => None,
@@ -65,7 +67,7 @@ fn the_last_peer_that_joins_starts_the_first_election() {
         assert_eq!(Some(run.events[campaigned].node), introduced.next_back());
         // Not only when all others have lost their patience, after the limit of a heartbeat.
         let took_ns = run.events[campaigned].time_ns;
-        assert!(!run.is_simulated || took_ns < 500_000_000, "{took_ns}");
+        assert!(took_ns < 10_000_000_000, "{took_ns}");
     });
 }
 

@@ -86,7 +86,9 @@ fn a_trader_that_hangs() {
         let elected = |event: &Event| matches!(event.what, What::Elected { .. });
         let elected = run.first(paused, "successor", elected);
         assert!(elected < resumed && run.events[elected].node != victim);
-        another_sells(form, run, victim, paused, run.events.len());
+        let old = epoch_at(run, paused);
+        let sales = sales_between(run, paused, run.events.len());
+        assert!(sales.iter().any(|sale| sale.epoch > old && sale.epoch.node != victim));
     });
 }
 
@@ -139,10 +141,11 @@ fn the_death_of_a_majority() {
         let (killed, back) = (run.faults(Fault::Kill), run.faults(Fault::Restart));
         assert_eq!((killed.len(), back.len()), (4, 2), "{form}");
         let ((dead, _), (whole, _)) = (killed[3], back[1]);
-        // What was sold before is told of at most.
         let epoch = epoch_at(run, dead);
-        assert_eq!(epoch.node, NodeId(6), "{form}: the trader was one of them");
-        assert_eq!(sales_between(run, dead, whole).len(), 0, "{form}: a minority sells");
+        assert!(killed.iter().any(|(_, node)| *node == epoch.node), "{form}: the trader is dead");
+        // A deed is written down before it is done, so it may have sold a moment longer.
+        let meanwhile = sales_between(run, dead, whole);
+        assert!(meanwhile.iter().all(|sale| sale.epoch == epoch), "{form}: a minority sells");
         let after = sales_between(run, whole, run.events.len());
         assert!(!after.is_empty(), "{form}: a majority is back, and nothing is sold");
         for sale in after {

@@ -269,7 +269,7 @@ fn test_7_a_slow_peer_is_served_before_others_by_its_low_clock() {
             let others = |one: &&stage::Purchase<'_>| (at..asked.at).contains(&one.at);
             let heard = run.purchases().iter().filter(others).count() as u64;
             let rose = lamport(asked.stamp) - lamport(before.last().unwrap().stamp);
-            assert!(rose > 1, "others asked {heard} times meanwhile");
+            assert!(heard == 0 || rose > 1, "others asked {heard} times meanwhile");
         }
         assert_eq!(rests, 2);
     });
