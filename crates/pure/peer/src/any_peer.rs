@@ -19,7 +19,9 @@
 //! part of every market that a later trader takes over.
 //!
 //! In a log, what leaves waits for all entries before it. In books it waits for its own entry only:
-//! each entry is held by others, and one of them that is gone would hold up all.
+//! each entry is held by others, and one of them that is gone would hold up all. Two messages are
+//! about several entries and wait for each: a notice of sales, and that of a trader that resigns to
+//! itself, which says that all is written.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -30,7 +32,7 @@ use machine::{After, Context, Destination, Effect, Input, Journal, Machine, Neve
 
 use crate::admitting::Waiting;
 use crate::books::{Books, Ticket};
-use crate::message::{Body, Message, Own, Record, Snapshot, Trade};
+use crate::message::{Body, Message, Own, Record, Snapshot};
 use crate::peer::{Alarm, Command, Peer, Report};
 use crate::place::{Asked, Place, Told};
 use crate::replica::{MessageLimits, Replica};
@@ -209,17 +211,19 @@ impl AnyPeer {
         }
     }
 
-    /// What a message has to wait for: a notice tells of several entries, and waits for each.
+    /// What a message has to wait for, or first of all if it is about several entries.
     fn waits_for_all_of(&self, body: &Message) -> Ticket {
-        match (&self.place, body) {
-            (
-                Place::Books(books),
-                Message::Trade(Trade { body: Body::Notice { sales, .. }, .. }),
-            ) => {
-                let tickets = sales.iter().map(|sale| books.ticket_of(sale.request));
-                tickets.max().unwrap_or(Ticket::Nothing)
-            }
-            _ => self.waits_for(),
+        match &self.place {
+            Place::Books(books) => of_several(books, body).unwrap_or(self.ticket),
+            Place::Common | Place::Log(_) => self.waits_for(),
+        }
+    }
+
+    /// What it has to wait for yet, when one of its entries is held.
+    fn waits_for_more(&self, body: &Message) -> Ticket {
+        match &self.place {
+            Place::Books(books) => of_several(books, body).unwrap_or(Ticket::Nothing),
+            Place::Common | Place::Log(_) => Ticket::Nothing,
         }
     }
 
@@ -261,17 +265,27 @@ impl AnyPeer {
         self.held_count -= held.len();
         for held in held {
             match held {
-                Held::Send(to, body @ Message::Trade(Trade { body: Body::Notice { .. }, .. })) => {
-                    match self.waits_for_all_of(&body) {
-                        Ticket::Fact(ticket) => self.keep(ticket, Held::Send(to, body)),
-                        Ticket::Nothing => cx.send_after(After::Own, to, body),
-                        Ticket::Never => {}
-                    }
-                }
-                Held::Send(to, body) => cx.send_after(After::Own, to, body),
+                Held::Send(to, body) => match self.waits_for_more(&body) {
+                    Ticket::Fact(ticket) => self.keep(ticket, Held::Send(to, body)),
+                    Ticket::Nothing => cx.send_after(After::Own, to, body),
+                    Ticket::Never => {}
+                },
                 Held::Report(report) => cx.report_after(After::Own, report),
             }
         }
+    }
+}
+
+/// What a message waits for that is about several entries; none if it is about one.
+fn of_several(books: &Books, body: &Message) -> Option<Ticket> {
+    let Message::Trade(trade) = body else { return None };
+    match &trade.body {
+        Body::Notice { sales, .. } => {
+            let tickets = sales.iter().map(|sale| books.ticket_of(sale.request));
+            Some(tickets.max().unwrap_or(Ticket::Nothing))
+        }
+        Body::Written(_) => Some(books.ticket_of_any()),
+        _ => None,
     }
 }
 

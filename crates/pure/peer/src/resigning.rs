@@ -7,7 +7,7 @@
 //!
 //! **Promise.** What a trader that resigns was seen to sell is sold: the next one claims the journal
 //! after the last commit. *Why:* its message to itself leaves when all that it wrote is in the
-//! journal. If a write is refused, the message never comes, and another one leads already; if the
+//! journal, or in the books of all whom it concerns and who are there. If a write is refused, the message never comes, and another one leads already; if the
 //! journal hangs, it resigns after the heartbeat limit all the same, and what was not written yet is
 //! no sale, as if it had crashed.
 

@@ -42,6 +42,7 @@ struct Town {
     alarms: BTreeMap<(NodeId, Alarm), Instant>,
     answers: Vec<Outcome>,
     sold: usize,
+    stepped_down: usize,
 }
 
 impl Town {
@@ -56,6 +57,7 @@ impl Town {
             alarms: BTreeMap::new(),
             answers: Vec::new(),
             sold: 0,
+            stepped_down: 0,
         };
         for node in [TRADER, SELLER, BUYER] {
             town.input(node, Input::Start);
@@ -93,6 +95,8 @@ impl Town {
                 Effect::Clear(alarm) => drop(self.alarms.remove(&(node, alarm))),
                 Effect::Report { report, .. } => {
                     self.sold += usize::from(matches!(report.what, What::Sold { .. }));
+                    let is_end = matches!(report.what, What::SteppedDown { .. });
+                    self.stepped_down += usize::from(is_end);
                 }
                 Effect::Persist { .. } | Effect::Snapshot { .. } => {}
                 Effect::Claim(_) => panic!("there is no common journal"),
@@ -198,4 +202,25 @@ fn a_request_waits_until_its_client_has_registered() {
     town.cut.clear();
     town.wait();
     assert_eq!(town.answers, [Outcome::Opened { purchases: 0 }]);
+}
+
+/// What it was seen to sell is sold, and told, before another one takes over.
+#[test]
+fn a_trader_resigns_when_its_last_sale_is_in_all_books_and_waits_for_nobody_who_is_away() {
+    for is_away in [false, true] {
+        let mut town = Town::open();
+        town.cut.insert(SELLER);
+        town.ask(BUYER, 1, buy(2));
+        if is_away {
+            town.connection(SELLER, false);
+        }
+        town.input(TRADER, Input::Command(peer::Command::Resign));
+        town.settle();
+        assert_eq!(town.stepped_down, usize::from(is_away));
+        if !is_away {
+            town.cut.clear();
+            (0..2).for_each(|_| town.wait());
+            assert_eq!((town.answers.len(), town.sold, town.stepped_down), (1, 1, 1));
+        }
+    }
 }

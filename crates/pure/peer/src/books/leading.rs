@@ -96,6 +96,12 @@ impl Leader {
         self.by_request.get(&request).copied()
     }
 
+    /// The last fact that is not yet true, but for those that wait for one that is away.
+    pub fn last_open(&self) -> Option<u64> {
+        let is_away = |open: &Open| open.missing.iter().any(|node| self.away.contains(node));
+        self.open.iter().rev().find(|(_, open)| !is_away(open)).map(|(number, _)| *number)
+    }
+
     pub fn check(&self) -> Result<(), String> {
         if let Some(misfit) = self.misfit {
             return Err(format!("the sum of the books in {}: {misfit}", self.epoch));

@@ -195,6 +195,15 @@ impl Books {
         }
     }
 
+    /// What waits for one of those that were appended in this epoch after the other, until it is
+    /// [`Ticket::Nothing`]. For those that are away nobody waits.
+    pub fn ticket_of_any(&self) -> Ticket {
+        match &self.side {
+            Side::Leading(leader) => leader.last_open().map_or(Ticket::Nothing, Ticket::Fact),
+            Side::Idle | Side::Gathering(_) => Ticket::Never,
+        }
+    }
+
     /// What becomes of a request of this peer, if this node trades or is about to.
     pub fn admission(&self, node: NodeId) -> Admission {
         match &self.side {
