@@ -5,6 +5,8 @@
 //! commission. Each request had one effect at most, as far back as the last snapshot. Beyond that the
 //! kernel computes everything again that it keeps twice.
 
+mod tables;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +15,7 @@ use anyhow::Context as _;
 use market::{Act, Good, Kernel, Outcome, RequestId, TermOutcome};
 use serde::Serialize;
 
+use self::tables::{Account, Lot};
 use crate::exit;
 use crate::node::places;
 use crate::run::{chain, market, take_logs};
@@ -22,6 +25,12 @@ use crate::run::{chain, market, take_logs};
 pub struct AuditArgs {
     /// The directory of a run, ended or not
     pub run: PathBuf,
+    /// Lists what is on the shelves: lot, seller, good, what is left of it, and its price
+    #[arg(long)]
+    pub lots: bool,
+    /// Lists what each peer bought, sold, and kept as a trader
+    #[arg(long)]
+    pub accounts: bool,
     /// Prints the books as JSON
     #[arg(long)]
     pub json: bool,
@@ -52,6 +61,12 @@ struct Audit {
     effects: Option<usize>,
     /// Terms of trading houses that are open.
     open_terms: usize,
+    /// What is on the shelves, oldest first, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lots: Option<Vec<Lot>>,
+    /// What each peer has done, by number, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accounts: Option<Vec<Account>>,
     /// What does not add up, a sentence each.
     problems: Vec<String>,
 }
@@ -61,7 +76,7 @@ struct Audit {
 /// # Errors
 /// There is no journal of a market, or it cannot be read.
 pub fn command(args: &AuditArgs) -> anyhow::Result<ExitCode> {
-    let audit = audit(&args.run).map_err(exit::Unusable)?;
+    let audit = audit(args).map_err(exit::Unusable)?;
     if args.json {
         println!("{}", serde_json::to_string(&audit)?);
     } else {
@@ -70,7 +85,8 @@ pub fn command(args: &AuditArgs) -> anyhow::Result<ExitCode> {
     Ok(if audit.problems.is_empty() { ExitCode::SUCCESS } else { exit::BROKEN.into() })
 }
 
-fn audit(run: &std::path::Path) -> anyhow::Result<Audit> {
+fn audit(args: &AuditArgs) -> anyhow::Result<Audit> {
+    let run = args.run.as_path();
     let mut effects = Effects::default();
     let (mut kernel, is_chain) = match chain(run)? {
         Some(chain) => (chain.replay(|entry, applied| effects.add(&entry.act, applied)), true),
@@ -88,6 +104,8 @@ fn audit(run: &std::path::Path) -> anyhow::Result<Audit> {
     let mut audit = of_kernel(&kernel);
     audit.effects = is_chain.then_some(effects.seen.len());
     audit.problems.extend(effects.twice);
+    audit.lots = args.lots.then(|| Lot::all(&kernel));
+    audit.accounts = args.accounts.then(|| Account::all(&kernel));
     Ok(audit)
 }
 
@@ -137,7 +155,17 @@ fn of_kernel(kernel: &Kernel) -> Audit {
     }
     problems.extend(kernel.audit().err());
     let open_terms = kernel.terms().count();
-    Audit { goods, paid, earned, commission, effects: None, open_terms, problems }
+    Audit {
+        goods,
+        paid,
+        earned,
+        commission,
+        effects: None,
+        open_terms,
+        lots: None,
+        accounts: None,
+        problems,
+    }
 }
 
 /// What each request did.
@@ -186,6 +214,8 @@ fn show(audit: &Audit) {
              {on_loan:>12}{difference:>12}"
         );
     }
+    audit.lots.iter().for_each(|lots| tables::show_lots(lots));
+    audit.accounts.iter().for_each(|accounts| tables::show_accounts(accounts));
     let Audit { paid, earned, commission, effects, open_terms, problems, .. } = audit;
     println!("money: {paid} paid = {earned} earned + {commission} kept");
     match effects {

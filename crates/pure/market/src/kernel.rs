@@ -160,6 +160,11 @@ impl Kernel {
         self.ledger.accounts.get(&party).copied().unwrap_or_default()
     }
 
+    /// All who have done anything here, by number.
+    pub fn accounts(&self) -> impl Iterator<Item = (Party, &Account)> {
+        self.ledger.accounts.iter().map(|(party, account)| (*party, account))
+    }
+
     /// What all parties have done here.
     pub fn totals(&self) -> Totals {
         self.ledger.totals

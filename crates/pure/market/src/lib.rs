@@ -39,6 +39,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! To look something up is no command, since it changes nothing: [`Kernel::stock`] and
+//! [`Kernel::goods`] count a good, [`Kernel::lots`] and [`Kernel::lots_of`] are what is on the
+//! shelves and at what price, [`Kernel::account`] and [`Kernel::accounts`] what each party did.
+//!
 //! # What holds
 //!
 //! - **Conservation.** Deposited = withdrawn + shipped + left, for each good and each seller. Buyer
