@@ -7,10 +7,13 @@ mod common;
 use std::time::Duration;
 
 use common::{BUYER, Bench, CLIENT, ME, NOW, OPENED, alarm, fish, settings};
+use groupcast::fence::majority;
 use groupcast::leadership;
 use machine::{After, Effect, Epoch, Input, Instant, Journal, NodeId, Random};
 use market::{ClientId, Command, Money, Outcome, Party, Receipt, Refusal, Request, RequestId};
-use peer::{AnyPeer, Body, Form, Message, OrderPolicy, Pause, Record, Role, Snapshot, Trade, What};
+use peer::{
+    AnyPeer, Body, Form, Message, OrderPolicy, Pause, Record, Role, Snapshot, Standing, Trade, What,
+};
 
 #[test]
 fn a_clients_own_words_do_not_wait_for_the_market() {
@@ -154,6 +157,40 @@ fn a_peer_that_comes_back_asks_for_what_was_under_way_again_and_for_nothing_twic
     let returned = last.step(answer(open, Outcome::Opened { purchases: 4 }));
     assert!(!last.peer.peer().is_busy() && alarm(&returned, "Think").is_some(), "{returned:?}");
     assert_eq!(last.peer.peer().purchases(), 4);
+}
+
+/// It can do nothing about it then, and nobody will tell it again.
+#[test]
+fn a_seller_that_hears_while_it_trades_that_all_is_sold_brings_more_to_the_next_trader() {
+    let mut settings = settings(ME, Role { buys: false, sells: true });
+    settings.leadership.voters = [CLIENT, ME].into();
+    let mut bench = Bench { peer: AnyPeer::common(settings), random: Random::from_seed(1) };
+    bench.step(Input::Start);
+    bench.step(Input::Opened(CLIENT));
+    let epoch = |counter, node| Epoch { counter, node };
+    let vote = |body| Input::Message { from: CLIENT, body: Message::Leadership(body) };
+    let trade =
+        |from, body| Input::Message { from, body: Message::Trade(Trade { clock: None, body }) };
+    bench.step(vote(leadership::Message::Lead(epoch(9, CLIENT))));
+    let id = |number| RequestId { client: ClientId { party: Party(2), life: 1 << 20 }, number };
+    let outcome = Outcome::Deposited { lot: market::LotId(1) };
+    for (number, outcome) in [(0, OPENED), (1, outcome)] {
+        let answer = Body::Answer { epoch: epoch(9, CLIENT), id: id(number), outcome };
+        bench.step(trade(CLIENT, answer));
+    }
+    let (resigned, mine) = (epoch(9, CLIENT), epoch(10, ME));
+    bench.step(vote(leadership::Message::Resign { epoch: resigned, initiator: Some(ME) }));
+    bench.step(vote(leadership::Message::Fence(majority::Message::Support(mine))));
+    let won = bench.step(vote(leadership::Message::Fence(majority::Message::Promise(mine))));
+    assert!(won.iter().any(|effect| matches!(effect, Effect::Claim(epoch) if *epoch == mine)));
+
+    let standing = Standing { deposited: 3, sold: 3, left: 0, earned: Money(27) };
+    let heard = bench.step(trade(ME, Body::Notice { standing, sales: Vec::new() }));
+    assert!(requests(&heard).is_empty(), "a trader asks for nothing: {heard:?}");
+    let next = bench.step(vote(leadership::Message::Lead(epoch(11, CLIENT))));
+    let [(_, request)] = &requests(&next)[..] else { panic!("{next:?}") };
+    let Command::Deposit(offer) = &request.command else { panic!("{request:?}") };
+    assert_eq!((request.id, offer.quantity), (id(2), 3));
 }
 
 /// A new trader does not wake it.

@@ -2,7 +2,7 @@
 
 use machine::{Epoch, Input, NodeId};
 
-use super::{Alarm, Bar, Cause, Cx, First, Initiator, Leadership, Message, Report, Role, Stepped};
+use super::{Alarm, Bar, Cause, Cx, First, Leadership, Message, Report, Role, Stepped};
 use crate::detector::Health;
 use crate::election::bully;
 use crate::fence::majority;
@@ -79,9 +79,12 @@ impl Leadership {
 
     /// Who starts may be another one now, this node for instance.
     pub(super) fn joined(&mut self, nodes: Vec<NodeId>, cx: &mut Cx<'_>) {
+        let before = self.initiator(Epoch::ZERO, cx);
         nodes.into_iter().for_each(|node| self.starters.joined(node));
+        // Who hears of the same one again waits no longer for it.
+        let is_another = self.initiator(Epoch::ZERO, cx) != before;
         let is_before_the_first = self.was_complete && !self.had_leader && !self.has_campaigned;
-        if self.settings.initiator == Initiator::LastToJoin && is_before_the_first {
+        if is_another && is_before_the_first {
             // It may have been this node's turn, as far as it knew.
             cx.set(Alarm::Patience, self.settings.heartbeat_limit);
             self.was_complete = false;

@@ -10,6 +10,7 @@ use super::*;
 mod barring;
 mod hangs;
 mod learners;
+mod starters;
 
 const PERIOD: Duration = Duration::from_millis(100);
 const LIMIT: Duration = Duration::from_millis(500);
@@ -169,13 +170,6 @@ fn a_leader_that_resigns_is_barred_for_one_election() {
 }
 
 #[test]
-fn an_appointed_node_leads_first() {
-    let mut group = Group::new(4, |settings| settings.first = First::Appointed(NodeId(1)));
-    group.run(PERIOD);
-    assert_eq!(group.epoch(), Epoch { counter: 1, node: NodeId(1) });
-}
-
-#[test]
 fn without_a_majority_nobody_leads() {
     let mut group = Group::new(5, |_| {});
     group.run(PERIOD * 2);
@@ -202,18 +196,6 @@ fn without_a_fence_two_lead_until_they_hear_of_each_other() {
     }
     group.drain();
     assert_eq!(group.epoch(), epoch(2, 1));
-}
-
-#[test]
-fn the_last_to_join_begins_and_nobody_else() {
-    let mut group = Group::new(5, |settings| settings.initiator = Initiator::LastToJoin);
-    (1..=5).for_each(|node| group.command(node, Command::Joined(vec![NodeId(2)])));
-    group.run(PERIOD * 2);
-    group.reports.clear();
-    group.kill(5);
-    assert_eq!(group.epoch(), epoch(2, 4));
-    let campaigned = |node| group.reports.contains(&(NodeId(node), Report::Campaigned));
-    assert_eq!([1, 2, 3, 4].map(campaigned), [false, true, true, true], "2, and those it asked");
 }
 
 #[test]
