@@ -10,10 +10,11 @@ use peer::{Command, Report};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::node::places;
-use crate::overlay;
+use crate::bug::Bug;
+use crate::nodes::DIRECTORY;
+use crate::places;
 use crate::scenario::{Handover, LeaseDurability, Scenario};
-use crate::settings::{self, DIRECTORY};
+use crate::settings;
 
 /// What a process is told of itself.
 #[derive(Debug)]
@@ -32,40 +33,6 @@ pub struct Part<'a> {
     pub omits_requests: bool,
     /// What is wrong with it on purpose.
     pub bug: Bug,
-}
-
-/// A known bug to put into a machine, for proving that it is found in the files of a run. There is
-/// none in a build that serves anybody.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Bug {
-    /// One of a peer.
-    #[cfg(feature = "planted")]
-    pub peer: Option<peer::Planted>,
-    /// One of trading houses.
-    #[cfg(feature = "planted")]
-    pub houses: Option<houses::Planted>,
-}
-
-#[cfg(feature = "planted")]
-impl Bug {
-    /// Reads a bug by its name.
-    ///
-    /// # Errors
-    /// There is none of this name.
-    pub fn read(text: &str) -> Result<Self, String> {
-        use houses::Planted as OfHouses;
-        let of_houses = match text {
-            "hasty-fence" => Some(OfHouses::HastyFence),
-            "unshut-retry" => Some(OfHouses::UnshutRetry),
-            "early-yes" => Some(OfHouses::EarlyYes),
-            _ => None,
-        };
-        let peer = match of_houses {
-            Some(_) => None,
-            None => Some(crate::simulate::planted(text)?),
-        };
-        Ok(Self { peer, houses: of_houses })
-    }
 }
 
 /// A machine that takes part in a run.
@@ -114,7 +81,7 @@ impl Actor for peer::Node {
         match scenario.journal.handover {
             Handover::File | Handover::Database => Vec::new(),
             Handover::Replicated | Handover::Sellers => {
-                let peers = &overlay::first_peers(scenario) | &overlay::joiners(scenario);
+                let peers = &scenario.first_peers() | &scenario.joiners();
                 peers.into_iter().map(|node| (node, places::own(run, node))).collect()
             }
         }

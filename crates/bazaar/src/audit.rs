@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use self::tables::{Account, Lot};
 use crate::exit;
-use crate::node::places;
+use crate::places;
 use crate::run::{chain, market, take_logs};
 
 /// What `bazaar audit` is told.

@@ -107,7 +107,7 @@ fn config(verb: &ConfigVerb) -> anyhow::Result<ExitCode> {
                 println!("{name:<18} {line}");
             }
             let about = preset::TEXT.lines().next().unwrap_or_default();
-            println!("{:<18} {}", preset::NAME, about.trim_start_matches("# "));
+            println!("{:<18} {}", crate::group::PRESET, about.trim_start_matches("# "));
         }
         ConfigVerb::Show(args) if args.is_groupcast() => print!("{}", preset::TEXT),
         ConfigVerb::Show(args) => print!("{}", args.resolve()?.to_toml()),

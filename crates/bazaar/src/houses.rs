@@ -10,11 +10,10 @@ use houses::{
 use machine::{Incarnation, NodeId};
 use market::Kernel;
 
-use crate::actor::Bug;
+use crate::bug::Bug;
+use crate::nodes::DIRECTORY;
 use crate::scenario::{self, LeaseDurability, Scenario};
-use crate::settings::{
-    DIRECTORY, buyer_settings, membership_settings, role, rules, seller_settings,
-};
+use crate::settings::{buyer_settings, membership_settings, role, rules, seller_settings};
 
 /// The machine of the node `me`, which listens on `address`: node 0 is the warehouse, whose lives
 /// rise from start to start.

@@ -14,10 +14,12 @@ use host::{Application, CommonJournal, Control, NodeSettings, Transport};
 use machine::{Incarnation, Instant, NodeId};
 use peer::{Command, Event, Node, Report, What};
 
-use crate::actor::{Actor, Bug, Part};
-use crate::overlay;
+use crate::actor::{Actor, Part};
+use crate::bug::Bug;
+use crate::nodes::DIRECTORY;
+use crate::places;
+use crate::scenario::overlay;
 use crate::scenario::{self, Scenario};
-use crate::settings::DIRECTORY;
 
 /// What a process of a run is told on its command line; the rest stands in the run directory.
 #[derive(Debug, Clone, clap::Args)]
@@ -90,58 +92,6 @@ pub mod words {
     pub fn command(word: &str) -> Option<Command> {
         let all = [Command::WindDown, Command::Resign, Command::Leave];
         all.into_iter().find(|command| of(*command) == word)
-    }
-}
-
-/// Where things stand in a run directory.
-pub mod places {
-    use super::{NodeId, Path, PathBuf};
-
-    /// The market's journal, common to all peers.
-    pub fn market(run: &Path) -> PathBuf {
-        run.join("journals").join("market")
-    }
-    /// The warehouse's journal, in the trading houses.
-    pub fn warehouse(run: &Path) -> PathBuf {
-        run.join("journals").join("warehouse")
-    }
-    /// Where each peer's own journal stands.
-    pub fn journals(run: &Path) -> PathBuf {
-        run.join("journals")
-    }
-    /// A peer's own journal.
-    pub fn own(run: &Path, node: NodeId) -> PathBuf {
-        run.join("journals").join(format!("peer-{node}"))
-    }
-    /// Whose own journal stands there; none if nobody's.
-    pub fn peer(place: &Path) -> Option<NodeId> {
-        let name = place.file_name()?.to_str()?;
-        name.strip_prefix("peer-")?.parse().ok().map(NodeId)
-    }
-    /// What processes leave here for the runner, while the run goes on.
-    pub fn processes(run: &Path) -> PathBuf {
-        run.join("processes")
-    }
-    /// The events of one process, while the run goes on: a file each time the node is started,
-    /// since a process that is killed may leave a torn line.
-    pub fn events(run: &Path, node: NodeId, start: u32) -> PathBuf {
-        run.join("processes").join(format!("{}.{start}.jsonl", name(node)))
-    }
-    /// Who talks to whom; no such file if all talk to all.
-    pub fn overlay(run: &Path) -> PathBuf {
-        run.join("overlay.json")
-    }
-    /// What a process says on standard error.
-    pub fn errors(run: &Path, node: NodeId) -> PathBuf {
-        run.join("processes").join(format!("{}.stderr", name(node)))
-    }
-    /// The address on which a process listens.
-    pub fn address(run: &Path, node: NodeId) -> PathBuf {
-        run.join("processes").join(format!("{}.address", name(node)))
-    }
-    /// The name of a process.
-    pub fn name(node: NodeId) -> String {
-        if node == super::DIRECTORY { "directory".into() } else { format!("peer-{node}") }
     }
 }
 

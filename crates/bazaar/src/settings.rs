@@ -11,16 +11,11 @@ use peer::{
     SellerSettings, Settings, TraderSettings,
 };
 
+use crate::nodes::{DIRECTORY, JOINERS_MAX};
 use crate::scenario::{
     self, Between, Deal, FirstTrader, Handover, Initiator, Order, OtherRoles, ReturnAs, Scenario,
     SellerChoice, Service, Transport,
 };
-
-/// The node that introduces all others to each other.
-pub const DIRECTORY: NodeId = NodeId(0);
-
-/// How many peers may join a run beside its first ones; their numbers follow.
-pub const JOINERS_MAX: u32 = 16;
 
 /// The role of each peer, in order from peer 1, those that may join included: the same at every
 /// process of the run.

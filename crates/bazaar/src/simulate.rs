@@ -20,8 +20,6 @@ use sim::invariants::Violation;
 use sim::{Failure, Kind, Options, Totals, run_seeds};
 
 use crate::exit;
-#[cfg(feature = "planted")]
-pub(crate) use args::planted;
 pub use args::{SimArgs, WorldArgs, WorldKind};
 use args::{SimVerb, SweepArgs};
 

@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
+use bazaar::nodes::DIRECTORY;
 use bazaar::scenario::Scenario;
-use bazaar::settings::{self, DIRECTORY};
+use bazaar::settings;
 use groupcast::overlay::Overlay;
 use groupcast::{leadership, membership};
 use machine::{Context, Destination, Effect, Incarnation, Input, Instant, Machine, NodeId, Random};

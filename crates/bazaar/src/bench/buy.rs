@@ -7,8 +7,10 @@ use anyhow::Context as _;
 use serde::Serialize;
 use view::{Event, Operation, What};
 
-use super::{SILENT, Scratch, Spread, median, resolve};
+use super::{Spread, median, resolve};
+use crate::run::Talk;
 use crate::run::{Processes, Venue as _, conduct};
+use crate::scratch::Scratch;
 
 /// What `bazaar bench buy` is told.
 #[derive(Debug, Clone, clap::Args)]
@@ -59,12 +61,12 @@ struct Figures {
 pub(super) fn command(args: &BuyArgs) -> anyhow::Result<ExitCode> {
     let mut repetitions = Vec::new();
     for _ in 0..args.repetitions {
-        let scratch = Scratch::new(&args.folder)?;
+        let scratch = Scratch::new(&args.folder, "bench")?;
         let mut echo = Command::new(std::env::current_exe()?);
         echo.args(["bench", "echo"]);
         let rounds = usize::try_from(args.buys)?;
         let ping_pong = host::probe::ping_pong(echo, rounds).context("the ping-pong failed")?;
-        let fdatasync = host::probe::fdatasync(&scratch.0, 1000).context("fdatasync failed")?;
+        let fdatasync = host::probe::fdatasync(scratch.path(), 1000).context("fdatasync failed")?;
         let empty = "nothing was measured";
         repetitions.push(Repetition {
             ping_pong_us: Spread::of(ping_pong).context(empty)?,
@@ -116,10 +118,10 @@ fn round_trips(args: &BuyArgs, scratch: &Scratch, durability: &str) -> anyhow::R
         "seller.update_probability=0".into(),
         format!("journal.durability={durability}"),
     ])?;
-    let directory = scratch.0.join(durability);
+    let directory = scratch.path().join(durability);
     std::fs::create_dir_all(&directory)?;
     let processes = Processes::start(&scenario, &directory)?;
-    let outcome = conduct(&scenario, &directory, &SILENT, processes, |processes| {
+    let outcome = conduct(&scenario, &directory, &Talk::SILENT, processes, |processes| {
         Ok(processes.progress().sales < buys)
     })?;
     Ok(outcome.events.iter().filter_map(took_ns).collect())

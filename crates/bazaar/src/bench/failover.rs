@@ -10,9 +10,10 @@ use machine::{Epoch, NodeId};
 use serde::Serialize;
 use view::{Fault, LinkFault, Verdict};
 
-use super::{Scratch, Spread, resolve};
+use super::{Spread, resolve};
 use crate::exit;
 use crate::run::{Processes, Talk, Venue as _, conduct};
+use crate::scratch::Scratch;
 use gaps::{Gap, gaps};
 
 /// What `bazaar bench failover` is told.
@@ -159,13 +160,13 @@ pub(super) fn command(args: &FailoverArgs) -> anyhow::Result<ExitCode> {
     ];
     sets.extend(args.sets.iter().cloned());
     let scenario = resolve(&sets)?;
-    let scratch = Scratch::new(&args.folder)?;
+    let scratch = Scratch::new(&args.folder, "bench")?;
     let talk = Talk { quiet: args.quiet || args.json, terminal: false };
     let rounds = (0..args.times).flat_map(|_| args.faults.clone()).collect();
     let mut striker = Striker { to_come: rounds, next_at: args.sales, fallen: None };
     let peers = args.buyers as usize + args.sellers as usize;
-    let processes = Processes::start(&scenario, &scratch.0)?;
-    let outcome = conduct(&scenario, &scratch.0, &talk, processes, |processes| {
+    let processes = Processes::start(&scenario, scratch.path())?;
+    let outcome = conduct(&scenario, scratch.path(), &talk, processes, |processes| {
         striker.go_on(processes, peers)
     })?;
     let gaps = gaps(&outcome.events);

@@ -9,13 +9,11 @@ mod orders;
 mod restart;
 mod sales;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use host::probe::sequencer::Shape;
 use serde::Serialize;
 
-use crate::run::Talk;
 use crate::scenario::Scenario;
 
 /// What `bazaar bench` is told.
@@ -167,9 +165,6 @@ pub fn command(verb: &BenchVerb) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Says nothing: figures are the only output.
-pub(crate) const SILENT: Talk = Talk { quiet: true, terminal: false };
-
 fn resolve(sets: &[String]) -> anyhow::Result<Scenario> {
     Ok(Scenario::resolve("market", None, sets)?)
 }
@@ -197,22 +192,4 @@ impl Spread {
 fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// A folder for runs that goes when the bench is done.
-pub(crate) struct Scratch(pub(crate) std::path::PathBuf);
-
-impl Scratch {
-    pub(crate) fn new(parent: &Path) -> anyhow::Result<Self> {
-        let name = format!("bench-{}", std::process::id());
-        let folder = parent.join(name);
-        std::fs::create_dir_all(&folder)?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

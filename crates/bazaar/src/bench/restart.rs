@@ -21,8 +21,9 @@ use peer::{Record, Snapshot};
 use serde::{Deserialize, Serialize};
 use store::{Durability, Form, Log};
 
-use super::{Scratch, Spread, median};
+use super::{Spread, median};
 use crate::run::market_of;
+use crate::scratch::Scratch;
 
 /// What `bazaar bench restart` is told.
 #[derive(Debug, Clone, clap::Args)]
@@ -64,11 +65,11 @@ struct Figures {
 
 /// `bazaar bench restart`.
 pub(super) fn command(args: &RestartArgs) -> anyhow::Result<ExitCode> {
-    let scratch = Scratch::new(&args.folder)?;
-    let probe = host::probe::fdatasync(&scratch.0, 200).context("cannot probe the disk")?;
+    let scratch = Scratch::new(&args.folder, "bench")?;
+    let probe = host::probe::fdatasync(scratch.path(), 200).context("cannot probe the disk")?;
     let (mut restart_ms, mut steps_ms) = (Vec::new(), Vec::new());
     for repetition in 0..args.repetitions {
-        let place = scratch.0.join(repetition.to_string());
+        let place = scratch.path().join(repetition.to_string());
         let (first, _) = Keeper::start(&place, args.sales)?;
         let begun = Instant::now();
         drop(first);

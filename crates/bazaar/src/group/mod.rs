@@ -35,10 +35,13 @@ use machine::NodeId;
 
 use crate::exit;
 use crate::scenario::DurationText;
+use crate::scratch::Scratch;
 pub use board::Board;
 pub use peers::{Impatient, Peers, Setup};
 pub use script::{Condition, Step, WrongStep};
 
+/// The preset of a run of such a group.
+pub const PRESET: &str = "groupcast";
 /// The first member: it founds the group and is its first coordinator.
 pub const SEQUENCER: NodeId = NodeId(1);
 /// How long a message may be held back.
@@ -97,7 +100,7 @@ pub fn command(args: &GroupArgs) -> anyhow::Result<ExitCode> {
     };
     let (order, delivery) = (args.order, args.delivery);
     let setup = Setup { peers, order, delivery, udp: args.transport == Transport::Udp, seed };
-    let folder = play::Scratch::new()?;
+    let folder = Scratch::new(&std::env::temp_dir(), "bazaar-group")?;
     let mut peers = Peers::start(setup, folder.path(), None)?;
     let show = play::Show { json: args.json };
     match steps {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::BufRead as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -189,34 +189,5 @@ fn check(peers: &Peers, node: NodeId) -> anyhow::Result<()> {
             let why = anyhow::anyhow!("there is no {name}; give seq or peer1 to peer{last}");
             Err(exit::Unusable(why).into())
         }
-    }
-}
-
-/// A folder for what processes say when they fail; it goes with this value.
-#[derive(Debug)]
-pub struct Scratch(PathBuf);
-
-impl Scratch {
-    /// A new one, for this user alone to write to.
-    ///
-    /// # Errors
-    /// It cannot be made.
-    pub fn new() -> anyhow::Result<Self> {
-        let tag = host::entropy::seed().context("cannot draw a name")?;
-        let folder = std::env::temp_dir().join(format!("bazaar-group-{tag:016x}"));
-        fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        Ok(Self(folder))
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed lies among temporary files, which the system clears.
-        let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -21,8 +21,6 @@ use crate::exit;
 use crate::run::{RunArgs, new_directory};
 use crate::scenario::DurationText;
 
-/// The preset's name.
-pub const NAME: &str = "groupcast";
 /// The file of what the members told.
 pub const MESSAGES: &str = "messages.jsonl";
 /// The file of the resolved keys.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use view::{Buys, Cause, Election, Goods, Latency, MoneyFlow, Verdict};
 
 use super::told::Told;
-use super::{Peers, name};
+use super::{PRESET, Peers, name};
 
 /// Something that was done to the group.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +80,7 @@ impl Summary {
             (delivered.unwrap_or_default(), board.present().count())
         });
         Ok(Self {
-            preset: super::preset::NAME,
+            preset: PRESET,
             seed,
             seconds: (seconds * 1000.0).round() / 1000.0,
             buys: Buys::default(),

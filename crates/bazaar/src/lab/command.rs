@@ -16,8 +16,8 @@ use anyhow::{Context as _, bail};
 use host::children::Children;
 use serde_json::Value;
 
-use crate::bench::Scratch;
 use crate::exit;
+use crate::scratch::Scratch;
 
 /// How long a command may take: the longest cell that is shipped takes a tenth.
 const COMMAND_MAX: Duration = Duration::from_secs(600);
@@ -29,10 +29,10 @@ pub(super) fn measure(
     folder: &Path,
     stop: &AtomicBool,
 ) -> anyhow::Result<Measured> {
-    let scratch = Scratch::new(folder)?;
-    let (output, errors) = (scratch.0.join("output"), scratch.0.join("errors"));
+    let scratch = Scratch::new(folder, "bench")?;
+    let (output, errors) = (scratch.path().join("output"), scratch.path().join("errors"));
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(words(cell, &scratch.0.join("out"))?).stdout(File::create(&output)?);
+    command.args(words(cell, &scratch.path().join("out"))?).stdout(File::create(&output)?);
     let mut children = Children::default();
     children.spawn(NAME, command, &errors)?;
     let began = Instant::now();

@@ -7,13 +7,14 @@ use view::Verdict;
 
 use crate::bench::experiments::catalogue::Case;
 use crate::bench::experiments::{resolve, run, samples::samples};
-use crate::bench::{SILENT, Scratch};
+use crate::run::Talk;
+use crate::scratch::Scratch;
 
 pub(super) fn measure(cell: &Cell<'_>, folder: &Path) -> anyhow::Result<Measured> {
     let case = Case::of(cell.experiment, cell.case)?;
     let scenario = resolve(&case, &[])?;
-    let scratch = Scratch::new(folder)?;
-    let outcome = run(&case, &scenario, &scratch.0, &SILENT)?;
+    let scratch = Scratch::new(folder, "bench")?;
+    let outcome = run(&case, &scenario, scratch.path(), &Talk::SILENT)?;
     let samples = samples(&outcome.events);
     let mut measured = Measured::default();
     for figure in &case.figures {

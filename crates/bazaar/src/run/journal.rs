@@ -11,7 +11,7 @@ use peer::books::Book;
 use peer::{Record, Replica, Snapshot};
 use store::Contents;
 
-use crate::node::places;
+use crate::places;
 
 /// What the journals of a run hold.
 #[derive(Debug, Default)]

@@ -22,7 +22,7 @@ use anyhow::{Context as _, bail};
 use host::clock::monotonic_ns;
 use view::{Verdict, What};
 
-use crate::actor::Bug;
+use crate::bug::Bug;
 use crate::exit;
 use crate::scenario::{Handover, Scenario, ScenarioError};
 use crate::settings::buyers;
@@ -113,7 +113,7 @@ impl RunArgs {
 
     /// Whether it is the preset that is no market.
     pub(crate) fn is_groupcast(&self) -> bool {
-        self.preset() == crate::group::preset::NAME
+        self.preset() == crate::group::PRESET
     }
 
     pub(crate) fn all_sets(&self) -> Vec<String> {
@@ -300,6 +300,9 @@ pub struct Talk {
 }
 
 impl Talk {
+    /// Says nothing.
+    pub const SILENT: Self = Self { quiet: true, terminal: false };
+
     fn say(&self, line: &str) {
         if !self.quiet {
             eprintln!("{line}");

@@ -15,10 +15,10 @@ use view::topology::{self, Topology};
 use view::{Event, Facts, Summary, history};
 
 use super::journal::{Journaled, market};
-use crate::node::places;
-use crate::overlay;
+use crate::nodes::{self, DIRECTORY};
+use crate::scenario::overlay;
 use crate::scenario::{Cache, Scenario};
-use crate::settings::{DIRECTORY, roles};
+use crate::settings::roles;
 
 /// What came of a run.
 #[derive(Debug)]
@@ -176,13 +176,13 @@ fn topology(scenario: &Scenario, directory: &Path, events: &[Event]) -> anyhow::
         };
         topology::Node {
             id,
-            name: places::name(id),
+            name: nodes::name(id),
             role: role.to_owned(),
             address: addresses.get(&id).cloned().filter(|_| id != DIRECTORY),
             leads: leaders.contains(&id),
         }
     };
-    let peers = &overlay::first_peers(scenario) | &overlay::joiners(scenario);
+    let peers = &scenario.first_peers() | &scenario.joiners();
     let overlay = match overlay::read(directory)? {
         Some(overlay) => overlay,
         None => Overlay::mesh(&peers).context("cannot draw the topology")?,

@@ -19,10 +19,11 @@ use super::shares::Shares;
 use super::tails::Tail;
 use super::venue::Venue;
 use super::watch::Watch;
-use crate::node::{places, words};
-use crate::overlay;
+use crate::node::words;
+use crate::nodes::{self, DIRECTORY};
+use crate::places;
+use crate::scenario::overlay;
 use crate::scenario::{Provider, Scenario};
-use crate::settings::DIRECTORY;
 
 /// How long a process may take until it listens.
 const LISTEN_LIMIT: Duration = Duration::from_secs(10);
@@ -144,7 +145,7 @@ impl Processes {
         command.stdout(Stdio::null());
         tails.push(Tail::new(&events));
         let errors = places::errors(&self.directory, node);
-        self.children.spawn(&places::name(node), command, &errors)?;
+        self.children.spawn(&nodes::name(node), command, &errors)?;
         if self.links != Links::default() {
             self.tell_links(node)?;
         }
@@ -154,14 +155,14 @@ impl Processes {
     /// Gives those that trade now, and no others, their shares of the processor.
     fn share(&mut self) -> anyhow::Result<()> {
         let Some(shares) = &mut self.shares else { return Ok(()) };
-        let process = |node| Some((node, self.children.id(&places::name(node))?));
+        let process = |node| Some((node, self.children.id(&nodes::name(node))?));
         let traders = self.watch.progress().houses().into_iter().filter_map(process).collect();
         shares.follow(&traders)
     }
 
     fn tell_links(&mut self, node: NodeId) -> anyhow::Result<()> {
         let line = words::of_links(&self.links.of(node, &self.nodes()))?;
-        Ok(self.children.send_line(&places::name(node), &line)?)
+        Ok(self.children.send_line(&nodes::name(node), &line)?)
     }
 
     fn wait_for_address(&mut self, node: NodeId) -> anyhow::Result<String> {
@@ -174,7 +175,7 @@ impl Processes {
                     return Err(error).with_context(|| format!("cannot read {}", place.display()));
                 }
                 Err(_) if monotonic_ns() > limit_ns => {
-                    bail!("{} does not listen after {LISTEN_LIMIT:?}", places::name(node));
+                    bail!("{} does not listen after {LISTEN_LIMIT:?}", nodes::name(node));
                 }
                 Err(_) => self.look(APPEAR_LOOK_EVERY)?,
             }
@@ -183,7 +184,7 @@ impl Processes {
 
     /// A process ended: well, if it said that it leaves.
     fn has_ended(&mut self, name: &str, status: ExitStatus) -> anyhow::Result<()> {
-        let node = self.tails.keys().copied().find(|node| places::name(*node) == name);
+        let node = self.tails.keys().copied().find(|node| nodes::name(*node) == name);
         match node {
             Some(node) if status.success() && self.watch.has_left(node) => {
                 self.watch.is_gone(node);
@@ -201,8 +202,7 @@ impl Processes {
         for (node, tail) in tails.flat_map(|(node, tails)| tails.iter_mut().map(move |t| (node, t)))
         {
             let events = tail.read();
-            let events =
-                events.with_context(|| format!("the events of {}", places::name(*node)))?;
+            let events = events.with_context(|| format!("the events of {}", nodes::name(*node)))?;
             for event in events {
                 self.watch.saw(&event);
             }
@@ -258,7 +258,7 @@ impl Venue for Processes {
     }
 
     fn is_running(&self, node: NodeId) -> bool {
-        self.children.id(&places::name(node)).is_some()
+        self.children.id(&nodes::name(node)).is_some()
     }
 
     fn is_paused(&self, node: NodeId) -> bool {
@@ -266,7 +266,7 @@ impl Venue for Processes {
     }
 
     fn carry_out(&mut self, fault: Fault, target: NodeId) -> anyhow::Result<()> {
-        let name = places::name(target);
+        let name = nodes::name(target);
         match fault {
             Fault::Kill => {
                 self.children.kill(&name)?;
@@ -304,7 +304,7 @@ impl Venue for Processes {
     }
 
     fn tell(&mut self, peer: NodeId, command: Command) -> anyhow::Result<()> {
-        Ok(self.children.send_line(&places::name(peer), words::of(command))?)
+        Ok(self.children.send_line(&nodes::name(peer), words::of(command))?)
     }
 
     fn end(mut self) -> anyhow::Result<Vec<Event>> {

@@ -21,11 +21,12 @@ use view::{Event, Fault, What};
 use super::links::Links as LinkFaults;
 use super::venue::Venue;
 use super::watch::Watch;
-use crate::actor::{Actor, Bug, Part};
-use crate::node::places;
-use crate::overlay;
+use crate::actor::{Actor, Part};
+use crate::bug::Bug;
+use crate::nodes::JOINERS_MAX;
+use crate::places;
+use crate::scenario::overlay;
 use crate::scenario::{Durability, Scenario, Transport};
-use crate::settings::JOINERS_MAX;
 
 /// How messages travel between the processes of one machine: some tens of microseconds, and none is
 /// lost.

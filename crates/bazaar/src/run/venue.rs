@@ -10,7 +10,7 @@ use view::{Event, Fault, LinkFault, Progress, What};
 use super::links::Links;
 use super::nanos;
 use super::watch::Watch;
-use crate::settings::DIRECTORY;
+use crate::nodes::DIRECTORY;
 
 /// How often the runner looks whether all that is under way is answered.
 const ANSWER_LOOK_EVERY: Duration = Duration::from_millis(20);

@@ -6,7 +6,7 @@ use machine::{Epoch, NodeId};
 use market::{Party, RequestId};
 use view::{Event, Progress, What};
 
-use crate::settings::DIRECTORY;
+use crate::nodes::DIRECTORY;
 
 /// What was seen so far, and what was done.
 #[derive(Debug, Default)]

@@ -25,6 +25,8 @@ mod duration;
 mod fault;
 mod keys;
 mod layers;
+mod members;
+pub mod overlay;
 mod plain;
 mod plan;
 mod ports;

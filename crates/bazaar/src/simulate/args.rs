@@ -10,6 +10,8 @@ use sim::fault::Plan;
 use sim::swarm::Handover;
 use sim::{Kind, Options};
 
+#[cfg(feature = "planted")]
+use crate::bug;
 use crate::scenario::{PlanText, ScenarioError};
 
 /// What `bazaar sim` is told.
@@ -186,7 +188,7 @@ pub struct WorldArgs {
     pub peers: u32,
     /// Puts a known bug in, to see that it is found
     #[cfg(feature = "planted")]
-    #[arg(long, value_parser = planted)]
+    #[arg(long, value_parser = bug::of_peer)]
     pub plant: Option<peer::Planted>,
 }
 
@@ -237,8 +239,7 @@ impl WorldArgs {
         }
         #[cfg(feature = "planted")]
         if let Some(bug) = self.plant {
-            let name = BUGS.into_iter().find(|(_, known)| *known == bug);
-            say("plant", name.map(|(name, _)| name.to_owned()));
+            say("plant", Some(bug::name_of_peers(bug).to_owned()));
         }
         text
     }
@@ -282,24 +283,6 @@ const HANDOVERS: [(&str, Handover); 3] = [
 fn handover(text: &str) -> Result<Handover, String> {
     let found = HANDOVERS.into_iter().find(|(name, _)| *name == text);
     found.map(|(_, handover)| handover).ok_or_else(|| "common, replicated or sellers".into())
-}
-
-#[cfg(feature = "planted")]
-const BUGS: [(&str, peer::Planted); 5] = [
-    ("no-fence", peer::Planted::NoFence),
-    ("unjournaled-sale", peer::Planted::UnjournaledSale),
-    ("forgetful-sessions", peer::Planted::ForgetfulSessions),
-    ("amnesia", peer::Planted::Amnesia),
-    ("hasty-books", peer::Planted::HastyBooks),
-];
-
-/// Reads a bug by its name.
-#[cfg(feature = "planted")]
-pub(crate) fn planted(text: &str) -> Result<peer::Planted, String> {
-    let found = BUGS.into_iter().find(|(name, _)| *name == text);
-    found.map(|(_, bug)| bug).ok_or_else(|| {
-        "no-fence, unjournaled-sale, forgetful-sessions, amnesia or hasty-books".into()
-    })
 }
 
 fn seeds(text: &str) -> Result<Range<u64>, String> {

@@ -14,7 +14,7 @@ use sim::{Look, sweep};
 use view::{Summary, Verdict};
 
 use super::{SweepArgs, no_violation, progress, threads};
-use crate::actor::Bug;
+use crate::bug::Bug;
 use crate::exit;
 use crate::run::{Talk, play_simulated};
 use crate::scenario::Scenario;

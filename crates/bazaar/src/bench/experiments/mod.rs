@@ -19,10 +19,10 @@ use machine::Epoch;
 use serde::Serialize;
 use view::Verdict;
 
-use super::Scratch;
 use crate::exit;
 use crate::run::{Outcome, Plan, Processes, Talk, Venue as _, conduct, nanos};
 use crate::scenario::{DurationText, Scenario};
+use crate::scratch::Scratch;
 use crate::settings::buyers;
 use catalogue::{Case, Ends};
 use samples::{Sample, Statistics, samples};
@@ -125,11 +125,11 @@ fn take(experiment: &lab::Experiment, args: &ExperimentArgs) -> anyhow::Result<R
     // All that could be wrong with the settings is found before anything is started.
     let scenarios: Vec<Scenario> =
         cases.iter().map(|case| resolve(case, &args.sets)).collect::<Result<_, _>>()?;
-    let scratch = Scratch::new(&args.folder)?;
+    let scratch = Scratch::new(&args.folder, "bench")?;
     let mut report = Report {
         experiment: name.clone(),
         paper: experiment.source.clone(),
-        rows: probes(name, &scratch.0)?,
+        rows: probes(name, scratch.path())?,
         remarks: experiment.remarks.clone(),
         verdict: Verdict::Pass,
         violations: Vec::new(),
@@ -142,7 +142,7 @@ fn take(experiment: &lab::Experiment, args: &ExperimentArgs) -> anyhow::Result<R
             if !args.quiet {
                 eprintln!("{name}: {}", case.label);
             }
-            let directory = scratch.0.join(format!("{repetition}-{index}"));
+            let directory = scratch.path().join(format!("{repetition}-{index}"));
             std::fs::create_dir_all(&directory)?;
             let outcome = run(case, scenario, &directory, &talk)?;
             report.verdict = worse(report.verdict, outcome.summary.verdict);

@@ -14,10 +14,11 @@ use peer::party;
 use serde::Serialize;
 use view::{Event, Fault, Verdict, What};
 
-use crate::bench::{Scratch, Spread};
+use crate::bench::Spread;
 use crate::exit;
 use crate::run::{Processes, Talk, Venue as _, conduct};
 use crate::scenario::{LeaseDurability, Scenario};
+use crate::scratch::Scratch;
 
 /// What `bazaar bench house-failover` is told.
 #[derive(Debug, Clone, clap::Args)]
@@ -95,12 +96,12 @@ pub(in crate::bench) fn command(args: &HouseFailoverArgs) -> anyhow::Result<Exit
     ];
     sets.extend(args.sets.iter().cloned());
     let scenario = Scenario::resolve_to_run("trading-houses", None, &sets)?;
-    let scratch = Scratch::new(&args.folder)?;
+    let scratch = Scratch::new(&args.folder, "bench")?;
     let talk = Talk { quiet: args.quiet || args.json, terminal: false };
     let mut striker = Striker { left: args.times, next_at: args.sales, fallen: None };
-    let processes = Processes::start(&scenario, &scratch.0)?;
+    let processes = Processes::start(&scenario, scratch.path())?;
     let outcome =
-        conduct(&scenario, &scratch.0, &talk, processes, |processes| striker.go_on(processes))?;
+        conduct(&scenario, scratch.path(), &talk, processes, |processes| striker.go_on(processes))?;
     let losses = losses(&outcome.events);
     let all: Vec<u64> = losses.iter().flatten().copied().collect();
     let last = losses.iter().filter_map(|gaps| gaps.iter().max().copied());

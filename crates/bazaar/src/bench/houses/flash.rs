@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use super::market::{Houses, PATIENCE, books};
 use super::node::{FIRST_CUSTOMER, WAREHOUSE, trader};
 use super::{Cache, Shape};
-use crate::bench::Scratch;
+use crate::scratch::Scratch;
 
 /// Connections of each trader: so many buyers are served by it at once.
 const CONNECTIONS: u32 = 64;
@@ -111,8 +111,8 @@ struct Figures {
 pub(in crate::bench) fn command(args: &FlashSaleArgs) -> anyhow::Result<ExitCode> {
     let mut all = Vec::new();
     for &cache in &args.cache {
-        let scratch = Scratch::new(&args.folder)?;
-        all.push(one(args, cache, &scratch.0)?);
+        let scratch = Scratch::new(&args.folder, "bench")?;
+        all.push(one(args, cache, scratch.path())?);
     }
     if args.csv {
         println!("cache,units,buyers,sold,refused,not_known,false_refusals,oversold,seconds");

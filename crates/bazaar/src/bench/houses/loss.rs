@@ -12,10 +12,11 @@ use market::Outcome;
 use serde::Serialize;
 use view::{Event, Fault, Verdict, What};
 
-use crate::bench::{Scratch, median};
+use crate::bench::median;
 use crate::exit;
 use crate::run::{Processes, Shares, Talk, play};
 use crate::scenario::Scenario;
+use crate::scratch::Scratch;
 
 /// What `bazaar bench trader-loss` is told.
 #[derive(Debug, Clone, clap::Args)]
@@ -147,10 +148,10 @@ fn once(args: &TraderLossArgs, cpu: u32, instead: Instead, cache: &str) -> anyho
         sets.push("scaling.answers_per_second=10000000".to_owned());
     }
     let scenario = Scenario::resolve_to_run("trading-houses", None, &sets)?;
-    let scratch = Scratch::new(&args.folder)?;
+    let scratch = Scratch::new(&args.folder, "bench")?;
     let talk = Talk { quiet: true, terminal: false };
-    let processes = Processes::start(&scenario, &scratch.0)?;
-    let outcome = play(&scenario, &scratch.0, &talk, processes)?;
+    let processes = Processes::start(&scenario, scratch.path())?;
+    let outcome = play(&scenario, scratch.path(), &talk, processes)?;
     let (before, during, after, gap_ms) = rates(&outcome.events);
     Ok(Figures {
         instead,

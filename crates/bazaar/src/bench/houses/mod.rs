@@ -18,7 +18,8 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Scratch, median};
+use super::median;
+use crate::scratch::Scratch;
 pub(super) use customers::run as run_customers;
 pub use failover::HouseFailoverArgs;
 pub(super) use failover::command as failover;
@@ -140,8 +141,8 @@ pub(super) fn command(args: &HousesArgs) -> anyhow::Result<ExitCode> {
     let mut runs = Vec::new();
     for repetition in 1..=args.repetitions {
         for &shape in &shapes {
-            let scratch = Scratch::new(&args.folder)?;
-            let told = market::measure(shape, args.seconds, &scratch.0)?;
+            let scratch = Scratch::new(&args.folder, "bench")?;
+            let told = market::measure(shape, args.seconds, scratch.path())?;
             runs.push(Measured { repetition, ..told });
         }
     }

@@ -12,7 +12,8 @@ use serde::Serialize;
 use super::group::Group;
 use super::words::{Load, Task, Told};
 use super::{MulticastArgs, Shape};
-use crate::bench::{Scratch, Spread};
+use crate::bench::Spread;
+use crate::scratch::Scratch;
 
 /// How many messages the group has delivered before the first fault.
 const DELIVERED_BEFORE: u64 = 100_000;
@@ -62,7 +63,7 @@ pub(super) fn command(
     scratch: &Scratch,
     strike: Strike,
 ) -> anyhow::Result<ExitCode> {
-    let mut group = Group::start(shape, scratch.0.clone())?;
+    let mut group = Group::start(shape, scratch.path().to_owned())?;
     let task = endless(&group, args.window);
     group.all_do(|_| task)?;
     let all = group.nodes();

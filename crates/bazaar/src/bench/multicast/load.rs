@@ -11,7 +11,8 @@ use super::figures::{Latency, Measured};
 use super::group::Group;
 use super::words::{Load, Task, Told};
 use super::{MulticastArgs, Shape};
-use crate::bench::{Scratch, Spread, median};
+use crate::bench::{Spread, median};
+use crate::scratch::Scratch;
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// How long a group has sent before anything counts.
@@ -167,7 +168,7 @@ fn load(args: &MulticastArgs, shape: &Shape) -> Load {
 
 /// One repetition, in a group of its own.
 fn measure(args: &MulticastArgs, shape: &Shape, scratch: &Scratch) -> anyhow::Result<Measured> {
-    let mut group = Group::start(shape, scratch.0.clone())?;
+    let mut group = Group::start(shape, scratch.path().to_owned())?;
     let _busy = busy(args.busy, scratch)?;
     let measured = run(&mut group, args, load(args, shape), args.seconds)?;
     group.end()?;
@@ -181,7 +182,7 @@ fn busy(count: u32, scratch: &Scratch) -> anyhow::Result<Children> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["bench", "busy", &std::process::id().to_string()]);
         let name = format!("busy-{number}");
-        children.spawn(&name, command, &scratch.0.join(&name))?;
+        children.spawn(&name, command, &scratch.path().join(&name))?;
     }
     Ok(children)
 }
@@ -248,7 +249,7 @@ pub(super) fn overload(
     let offered_per_second = best_per_second * factor;
     let per_sender = offered_per_second / f64::from(senders(args, shape));
     let interval_ns = (SECOND_NS as f64 / per_sender).max(1.0) as u64;
-    let mut group = Group::start(shape, scratch.0.clone())?;
+    let mut group = Group::start(shape, scratch.path().to_owned())?;
     let measured = run(&mut group, args, Load::Open { interval_ns }, args.seconds)?;
     let nodes = group.nodes();
     let peaks: anyhow::Result<Vec<u64>> =

@@ -19,7 +19,7 @@ use groupcast::group::{Delivery, Order};
 
 pub(super) use member::run as run_member;
 
-use super::Scratch;
+use crate::scratch::Scratch;
 
 /// What every node does if nothing speaks against it.
 const POLLS_US: u32 = host::POLLS_FOR.as_micros() as u32;
@@ -96,7 +96,7 @@ struct Shape {
 
 /// `bazaar bench multicast`.
 pub(super) fn command(args: &MulticastArgs) -> anyhow::Result<ExitCode> {
-    let scratch = Scratch::new(&args.folder)?;
+    let scratch = Scratch::new(&args.folder, "bench")?;
     let shape = Shape {
         members: args.members,
         size_bytes: args.size as usize,

@@ -13,7 +13,7 @@ use market::{Good, Party};
 use super::generator::{FIRST_CLIENT, GOOD, STOCK, Task, Told};
 use super::{SalesArgs, Shape};
 use crate::bench::resolve;
-use crate::node::places;
+use crate::places;
 use crate::run::{Processes, Venue as _, market, nanos};
 
 /// The peer that is appointed trader; the others are there to vote.

@@ -17,7 +17,8 @@ use std::process::{Command, ExitCode};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use super::{Scratch, Spread, median};
+use super::{Spread, median};
+use crate::scratch::Scratch;
 pub(super) use generator::run as run_generator;
 
 /// How many rounds and blocks the probes beside a measurement take: a fraction of a second.
@@ -191,13 +192,14 @@ pub(super) fn command(args: &SalesArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn measure(args: &SalesArgs, shape: Shape, repetition: u8) -> anyhow::Result<Measured> {
-    let scratch = Scratch::new(&args.folder)?;
+    let scratch = Scratch::new(&args.folder, "bench")?;
     let mut echo = Command::new(std::env::current_exe()?);
     echo.args(["bench", "echo"]);
     let ping_pong = host::probe::ping_pong(echo, PROBE_ROUNDS).context("the ping-pong failed")?;
-    let fdatasync = host::probe::fdatasync(&scratch.0, PROBE_ROUNDS).context("fdatasync failed")?;
+    let fdatasync =
+        host::probe::fdatasync(scratch.path(), PROBE_ROUNDS).context("fdatasync failed")?;
     let empty = "nothing was measured";
-    let told = market::measure(args, shape, &scratch.0)?;
+    let told = market::measure(args, shape, scratch.path())?;
     Ok(Measured {
         shape,
         repetition,

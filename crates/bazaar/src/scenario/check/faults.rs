@@ -6,14 +6,13 @@ use std::time::Duration;
 use machine::NodeId;
 
 use super::Checker;
-use crate::overlay;
+use crate::nodes::{DIRECTORY, JOINERS_MAX};
 use crate::scenario::choice::Transport;
 use crate::scenario::duration::DurationText;
 use crate::scenario::fault::{Action, Fault};
 use crate::scenario::setting::Leaf;
 use crate::scenario::value::Target;
 use crate::scenario::{Run, Scenario};
-use crate::settings::{DIRECTORY, JOINERS_MAX};
 
 /// How late messages may be made: more than any network is, and less than what a host keeps of them
 /// would need a lot of memory for.
@@ -21,7 +20,7 @@ const DELAY: RangeInclusive<Duration> = Duration::from_micros(1)..=Duration::fro
 
 /// The highest peer that there is in a run, or that joins it.
 pub(super) fn last_peer(scenario: &Scenario) -> u32 {
-    overlay::joiners(scenario).iter().fold(scenario.run.peers, |last, node| last.max(node.0))
+    scenario.joiners().iter().fold(scenario.run.peers, |last, node| last.max(node.0))
 }
 
 /// Whether a fault is one of links, not of a process.
@@ -100,7 +99,7 @@ impl Checker<'_> {
                 // The warehouse is where it was when it is started again.
                 Action::Kill | Action::Restart if node == DIRECTORY && scenario.is_of_houses() => {}
                 Action::Pause if node == DIRECTORY => {}
-                _ if overlay::joiners(scenario).contains(&node) => {}
+                _ if scenario.joiners().contains(&node) => {}
                 _ => self.node(&who, node, &scenario.run),
             }
         }
@@ -153,7 +152,7 @@ impl Checker<'_> {
             _ => {}
         }
         if let (Action::Delay, Some(to)) = (action, to)
-            && !overlay::joiners(scenario).contains(to)
+            && !scenario.joiners().contains(to)
         {
             self.node(&key("to"), *to, &scenario.run);
         }

@@ -1,12 +1,12 @@
 //! Whether a scenario of trading houses asks for what there is in them.
 
 use super::Checker;
+use crate::nodes::JOINERS_MAX;
 use crate::scenario::choice::{
     Handover, Order, OverlayForm, Provider, SellerChoice, TraderChoice, Transport,
 };
 use crate::scenario::fault::Action;
 use crate::scenario::{FirstTrader, Scenario};
-use crate::settings::JOINERS_MAX;
 
 impl Checker<'_> {
     pub(super) fn houses(&mut self, scenario: &Scenario) {

@@ -1,8 +1,8 @@
 //! Whether the overlay of a scenario can be had.
 
 use super::{Checker, Problem, Scenario};
-use crate::overlay;
 use crate::scenario::OverlayForm;
+use crate::scenario::overlay;
 use crate::scenario::setting::Leaf as _;
 
 /// Whether the file of an overlay holds one.
@@ -32,7 +32,7 @@ impl Checker<'_> {
                 "give overlay.form = \"file\", or leave the file empty",
             ),
         }
-        if overlay.form == OverlayForm::Ring && !overlay::joiners(scenario).is_empty() {
+        if overlay.form == OverlayForm::Ring && !scenario.joiners().is_empty() {
             self.blame(
                 &["overlay.form", "fault"],
                 "a ring has no place for a peer that may join",

@@ -12,32 +12,20 @@ use anyhow::{Context as _, bail};
 use groupcast::overlay::Overlay;
 use machine::{NodeId, Random};
 
-use crate::node::places;
-use crate::scenario::{Action, OverlayForm, Scenario, Target};
+use super::{OverlayForm, Scenario};
+use crate::places;
 
 /// The user of the scenario's seed that draws the overlay.
 const STREAM: u64 = u64::MAX - 1;
 /// How large the file of an overlay may be: twice what the largest overlay takes.
 const FILE_MAX_BYTES: u64 = 1 << 20;
 
-/// The peers that are there from the start.
-pub fn first_peers(scenario: &Scenario) -> BTreeSet<NodeId> {
-    (1..=scenario.run.peers).map(NodeId).collect()
-}
-
-/// The peers that join the running market.
-pub fn joiners(scenario: &Scenario) -> BTreeSet<NodeId> {
-    let joins = scenario.fault.iter().filter(|fault| fault.action == Action::Join);
-    let targets = joins.filter_map(|fault| fault.target.as_ref()).flat_map(Target::named);
-    targets.copied().collect()
-}
-
 /// The overlay that a scenario asks for; none if all talk to all.
 ///
 /// # Errors
 /// The scenario names a file that cannot be read, or that does not hold an overlay of its peers.
 pub fn of(scenario: &Scenario) -> anyhow::Result<Option<Overlay>> {
-    let (first, later) = (first_peers(scenario), joiners(scenario));
+    let (first, later) = (scenario.first_peers(), scenario.joiners());
     let mut random = Random::fork(scenario.seed, STREAM);
     Ok(match scenario.overlay.form {
         OverlayForm::Mesh => None,
