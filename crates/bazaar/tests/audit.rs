@@ -26,8 +26,15 @@ fn column(list: &Value, key: &str, wanted: &str) -> BTreeMap<u64, u64> {
 
 #[test]
 fn lots_and_accounts_are_what_the_processes_told() {
+    // Nobody is deposed, and nothing is deposited while the market closes: what is in a journal was
+    // told of then.
     let sets = [
         "fault=[]",
+        "group.heartbeat_period=1s",
+        "group.heartbeat_limit=10s",
+        "seller.stock={min=1000,max=2000}",
+        "seller.accrue_goods=0",
+        "seller.update_probability=0",
         "run.duration=30s",
         "run.end_when_done=true",
         "trader.resign_after_sales=30",

@@ -37,13 +37,15 @@ fn the_trader_chooses_sellers_by_the_policy_that_is_set() {
         "buyer.think={min='20ms',max='20ms'}",
         "buyer.purchases=80",
     ];
-    // How often the next sale is another seller's, while there is anything.
-    for (choice, order, switches) in [
-        ("oldest", "arrival", 1..=1),
-        ("vector", "vector", 1..=1),
-        ("random", "arrival", 10..=70),
+    // How often the next sale is another seller's, while there is anything; and where one of them
+    // may come late, between processes.
+    for (choice, order, switches, at_least, at_most) in [
+        ("oldest", "arrival", 1..=1, 1, 1),
+        // Their deposits are concurrent, and the lower number is first, when it has come.
+        ("vector", "vector", 1..=1, 1, 2),
+        ("random", "arrival", 10..=70, 5, 70),
         // Each sale puts its seller behind the other one, when both have come.
-        ("lamport", "lamport", 30..=79),
+        ("lamport", "lamport", 30..=79, 5, 79),
     ] {
         let choice = format!("trade.seller_choice={choice}");
         let order = format!("trade.order={order}");
@@ -51,7 +53,8 @@ fn the_trader_chooses_sellers_by_the_policy_that_is_set() {
             let sellers = sellers(run);
             assert_eq!(sellers.len(), 80);
             let switched = sellers.windows(2).filter(|pair| pair[0] != pair[1]).count();
-            assert!(switches.contains(&switched), "{choice}: {sellers:?}");
+            let may_be = if run.is_simulated { switches.clone() } else { at_least..=at_most };
+            assert!(may_be.contains(&switched), "{choice}: {sellers:?}");
         });
     }
 }

@@ -241,6 +241,8 @@ fn test_7_a_slow_peer_is_served_before_others_by_its_low_clock() {
         "trader.resign_after_sales=0",
         "roles.deal=in_order",
         "fault=[{at='500ms',do='delay',who=1,by='15ms'}]",
+        // One trader serves all, however busy the machine is.
+        "group.heartbeat_limit=10s",
     ];
     on_both_hosts("trading-post", &with(&[&slow, &["trade.service=stable"]]), |run| {
         let (overtakes, is_in_order) = order_beside(run, NodeId(1));
@@ -273,10 +275,9 @@ fn test_7_a_slow_peer_is_served_before_others_by_its_low_clock() {
         }
         assert_eq!(rests, 2);
     });
-    // Served as they come, the late ones come too late.
-    on_both_hosts("trading-post", &with(&[&slow, &["trade.service=eager"]]), |run| {
-        assert!(!run.is_simulated || !order_beside(run, NodeId(1)).1);
-    });
+    // Served as they come, the late ones come too late. (Between processes they may all be in time.)
+    let run = stage::run("trading-post", &with(&[&slow, &["trade.service=eager"]]), true);
+    assert!(!order_beside(&run, NodeId(1)).1);
 }
 
 /// It heard that all is sold when it could not bring more.

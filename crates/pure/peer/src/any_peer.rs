@@ -243,7 +243,10 @@ impl AnyPeer {
                 self.peer_input(restore(kernel), cx);
                 self.let_in(node, cx);
             }
-            Told::Away(sellers) => self.peer.trader.pass_over(sellers),
+            Told::Away(sellers) => {
+                self.peer.trader.pass_over(sellers);
+                self.wait_no_more_for_the_away(cx);
+            }
             Told::HeldUpTo(ticket) => {
                 let rest = self.held.split_off(&ticket.saturating_add(1));
                 let due = std::mem::replace(&mut self.held, rest);
@@ -258,6 +261,14 @@ impl AnyPeer {
                 self.peer_input(Input::Refused(epoch), cx);
             }
         }
+    }
+
+    /// A trader that resigns may have waited for one of these only.
+    fn wait_no_more_for_the_away(&mut self, cx: &mut Cx<'_>) {
+        let is_written = |held: &mut Held| matches!(held, Held::Send(_, Message::Trade(trade)) if matches!(trade.body, Body::Written(_)));
+        let found = self.held.values_mut().flat_map(|held| held.extract_if(.., is_written));
+        let found = found.collect();
+        self.let_out(found, cx);
     }
 
     /// Beside those that hold it, this node's own records are to be durable.

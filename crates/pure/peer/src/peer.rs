@@ -210,20 +210,20 @@ impl Peer {
     }
 
     pub(crate) fn member_input(&mut self, input: Input<Member>, cx: &mut Cx<'_>) {
-        let mut has_joined = false;
+        let order = self.member.order().to_vec();
         for report in cx.run_after(After::Own, &mut self.member, input) {
             match &report {
                 membership::Report::Joined(entry) => {
                     self.presence.joined(entry.node);
-                    has_joined = true;
                 }
                 membership::Report::Expired(node) => self.presence.expired(*node),
             }
             let what = What::from(report);
             self.report(what, cx);
         }
-        if has_joined {
-            // Nobody else knows who was there before whom, this peer for instance.
+        if self.member.order() != order {
+            // Nobody else knows who was there before whom, this peer for instance: one that expired
+            // and came back is the last, though it finds the same others.
             let joined = leadership::Command::Joined(self.member.order().to_vec());
             self.lead_input(Input::Command(joined), cx);
         }

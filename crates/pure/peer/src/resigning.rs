@@ -75,7 +75,7 @@ impl Peer {
         self.send(self.me, Body::Written(epoch), cx);
     }
 
-    /// All that the trader wrote in this epoch is in the journal.
+    /// All that the trader wrote in this epoch is held.
     pub(crate) fn written(&mut self, epoch: Epoch, cx: &mut Cx<'_>) {
         if self.trader.closing() == Some(epoch) {
             self.lead_input(Input::Command(leadership::Command::Resign), cx);

@@ -207,17 +207,20 @@ fn a_request_waits_until_its_client_has_registered() {
 /// What it was seen to sell is sold, and told, before another one takes over.
 #[test]
 fn a_trader_resigns_when_its_last_sale_is_in_all_books_and_waits_for_nobody_who_is_away() {
-    for is_away in [false, true] {
+    for (is_away_before, goes_away) in [(false, false), (true, false), (false, true)] {
         let mut town = Town::open();
         town.cut.insert(SELLER);
         town.ask(BUYER, 1, buy(2));
-        if is_away {
+        if is_away_before {
             town.connection(SELLER, false);
         }
         town.input(TRADER, Input::Command(peer::Command::Resign));
         town.settle();
-        assert_eq!(town.stepped_down, usize::from(is_away));
-        if !is_away {
+        assert_eq!(town.stepped_down, usize::from(is_away_before));
+        if goes_away {
+            town.connection(SELLER, false);
+            assert_eq!((town.sold, town.stepped_down), (0, 1));
+        } else if !is_away_before {
             town.cut.clear();
             (0..2).for_each(|_| town.wait());
             assert_eq!((town.answers.len(), town.sold, town.stepped_down), (1, 1, 1));

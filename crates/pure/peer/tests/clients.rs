@@ -9,7 +9,8 @@ use std::time::Duration;
 use common::{BUYER, Bench, CLIENT, ME, NOW, OPENED, alarm, fish, settings};
 use groupcast::fence::majority;
 use groupcast::leadership;
-use machine::{After, Effect, Epoch, Input, Instant, Journal, NodeId, Random};
+use groupcast::membership;
+use machine::{After, Effect, Epoch, Incarnation, Input, Instant, Journal, NodeId, Random};
 use market::{ClientId, Command, Money, Outcome, Party, Receipt, Refusal, Request, RequestId};
 use peer::{
     AnyPeer, Body, Form, Message, OrderPolicy, Pause, Record, Role, Snapshot, Standing, Trade, What,
@@ -191,6 +192,36 @@ fn a_seller_that_hears_while_it_trades_that_all_is_sold_brings_more_to_the_next_
     let [(_, request)] = &requests(&next)[..] else { panic!("{next:?}") };
     let Command::Deposit(offer) = &request.command else { panic!("{request:?}") };
     assert_eq!((request.id, offer.quantity), (id(2), 3));
+}
+
+/// One that expired and came back is the last, though it finds the same others as before.
+#[test]
+fn a_peer_learns_of_a_new_order_of_joining_without_a_new_peer() {
+    let mut settings = settings(ME, Role { buys: false, sells: false });
+    settings.leadership.voters = [CLIENT, ME, BUYER].into();
+    settings.leadership.initiator = leadership::Initiator::LastToJoin;
+    let directory = settings.membership.directory;
+    let mut bench = Bench { peer: AnyPeer::common(settings), random: Random::from_seed(1) };
+    bench.step(Input::Start);
+    for (version, order) in [(1, [BUYER, ME, CLIENT]), (2, [BUYER, CLIENT, ME])] {
+        let entries = order.map(|node| membership::Entry {
+            node,
+            incarnation: Incarnation(1),
+            address: "there".into(),
+        });
+        let body = membership::Message::Members { version, entries: entries.into() };
+        bench.step(Input::Message { from: directory, body: Message::Membership(body) });
+    }
+    for node in [CLIENT, BUYER] {
+        bench.step(Input::Opened(node));
+    }
+    let body = leadership::Message::Lead(Epoch { counter: 9, node: BUYER });
+    bench.step(Input::Message { from: BUYER, body: Message::Leadership(body) });
+    let lost = bench.step(Input::Closed(BUYER));
+    let campaigns = lost.iter().any(
+        |effect| matches!(effect, Effect::Report { report, .. } if report.what == What::Campaigned),
+    );
+    assert!(campaigns, "nobody else will: {lost:?}");
 }
 
 /// A new trader does not wake it.
